@@ -1,0 +1,122 @@
+"""Criteria, trials, and what they come to for one patient."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from cds.core.answer import Answer, Evidence, Missing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date
+
+    from cds.core.facts import Facts
+    from cds.core.when import Evaluation
+
+
+class Kind(Enum):
+    """Which side of the protocol a criterion stands on."""
+
+    INCLUSION = "inclusion"
+    EXCLUSION = "exclusion"
+
+
+class Status(Enum):
+    """What a criterion comes to, always seen from eligibility."""
+
+    PASS = "pass"  # noqa: S105 - the contract's word, not a secret
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+    REVIEW = "review"
+
+
+class Overall(Enum):
+    """What a trial comes to. Software never says "eligible": a person enrols."""
+
+    INELIGIBLE = "ineligible"
+    UNDETERMINED = "undetermined"
+    POTENTIALLY_ELIGIBLE = "potentially-eligible"
+
+
+class Characteristic(Protocol):
+    """One statement about a patient that the facts make true, false or unknown."""
+
+    def answer(self, facts: Facts, asked: Evaluation) -> Answer:
+        """Decide the statement for the day that is asked about."""
+        ...
+
+    def parts(self) -> Iterator[Characteristic]:
+        """The statements that this one is made of; none for a leaf."""
+        ...
+
+
+class Criterion(msgspec.Struct, frozen=True):
+    """One atomic statement of a protocol: its words, our reading, its computable form."""
+
+    id: str
+    kind: Kind
+    text: str
+    reading: str
+    form: Characteristic
+    also: tuple[str, ...] = ()
+    question: str | None = None
+    reviewed: bool = True
+
+
+class Recruitment(msgspec.Struct, frozen=True):
+    """The registry's recruitment status and the date on which it was read."""
+
+    status: str
+    recruiting: bool
+    as_of: str
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """One trial, ready to evaluate. `target` is the id of its target-diagnosis criterion."""
+
+    id: str
+    version: str
+    title: str
+    short_title: str
+    sponsor: str
+    url: str
+    recruitment: Recruitment
+    target: str
+    criteria: tuple[Criterion, ...]
+    routine_tests: tuple[str, ...] = ()
+    digest: str = ""
+    signed_off: bool = False
+
+
+class Decision(msgspec.Struct, frozen=True, gc=False):
+    """One criterion for one patient."""
+
+    criterion: Criterion
+    status: Status
+    reason: str
+    evidence: tuple[Evidence, ...]
+    gaps: tuple[Missing, ...]
+    clears_on: date | None
+
+
+class Determination(msgspec.Struct, frozen=True):
+    """One trial for one patient on one day."""
+
+    trial: Trial
+    overall: Overall
+    clears_on: date | None
+    decisions: tuple[Decision, ...]
+
+    def with_status(self, status: Status) -> tuple[Decision, ...]:
+        """The decisions of one status, in protocol order."""
+        return tuple(
+            decision for decision in self.decisions if decision.status is status
+        )
+
+    @property
+    def target(self) -> Decision:
+        """The decision on the target diagnosis."""
+        return next(d for d in self.decisions if d.criterion.id == self.trial.target)

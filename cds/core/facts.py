@@ -1,0 +1,237 @@
+"""One patient as normalised, dated, coded statements; every engine answer is made from these.
+
+A `Facts` object is read-only once built. Its mappings go from concept key to entries, may compute
+an entry on first use, and hold nothing for a concept that the record does not mention.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal  # noqa: TC003 - msgspec resolves the annotation at run time
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from cds.core.answer import Gap  # noqa: TC001 - msgspec resolves the annotation at run time
+from cds.core.truth import Truth  # noqa: TC001 - msgspec resolves the annotation at run time
+from cds.core.when import When  # noqa: TC001 - msgspec resolves the annotation at run time
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class Patient(msgspec.Struct, frozen=True, gc=False):
+    """Who is asked about. `sex` is FHIR's administrative gender; `birth` may be a year only."""
+
+    reference: str
+    birth: When | None = None
+    sex: str | None = None
+    deceased: bool = False
+    birth_text: str | None = None
+
+
+class Reading(msgspec.Struct, frozen=True, gc=False):
+    """A usable value of a result, in the concept's canonical unit.
+
+    Numbers are an interval: an exact value has `low == high`; `<0.5` is (None, 0.5 open); a graded
+    "positive" without its grade is [1, None). `presence` is MET for positive, NOT_MET for
+    negative, None where the result is not of that kind.
+    """
+
+    low: Decimal | None = None
+    high: Decimal | None = None
+    low_open: bool = False
+    high_open: bool = False
+    presence: Truth | None = None
+
+
+class ReferenceRange(msgspec.Struct, frozen=True, gc=False):
+    """The upper limit of one reference range, in the concept's canonical unit.
+
+    `sex` is the administrative gender it applies to (None: any), ages are in completed years
+    (None: unbounded). `high` None: the unit of the limit could not be converted.
+    """
+
+    high: Decimal | None
+    sex: str | None = None
+    age_low: Decimal | None = None
+    age_high: Decimal | None = None
+
+
+class Result(msgspec.Struct, frozen=True, gc=False):
+    """One Observation (or component) of a lab, vital or score concept.
+
+    Exactly one of these holds: `reading` is there (usable); `unusable` names why a value that is
+    there cannot be used; `skipped` says in words why the entry is passed over and only mentioned
+    ("preliminary", "no value: not performed").
+    `when` is None where the date is missing or unreadable. `display` is the value as received.
+    """
+
+    reference: str
+    when: When | None
+    display: str
+    reading: Reading | None = None
+    unusable: Gap | None = None
+    skipped: str | None = None
+    issued: int | None = None
+    ranges: tuple[ReferenceRange, ...] = ()
+    has_high: bool = False
+
+
+class Mark(msgspec.Struct, frozen=True, gc=False):
+    """How an entry belongs to a concept.
+
+    `decides` False: the membership is not verified, known by text only, or the concept's list says
+    review; such evidence never decides. `history`: the code says that it happened, never that it
+    is active, and its dates are those of the entry. `ingredient`: the drug that gave membership.
+    """
+
+    decides: bool = True
+    history: bool = False
+    ingredient: str = ""
+
+
+class Clinical(Enum):
+    """Condition.clinicalStatus in the classes that criteria tell apart."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    NOT_STATED = "not stated"
+
+
+class Condition(msgspec.Struct, frozen=True, gc=False):
+    """One Condition that is neither refuted nor entered in error.
+
+    `doubtful`: verificationStatus is unconfirmed, provisional or differential. `event` is the
+    onset, else the recorded date; None where there is none or it cannot be read. `ended` is the
+    abatement (`ended_unreadable`: there is one that cannot be read). `concepts` are all concept
+    keys that any of its codes meets.
+    """
+
+    reference: str
+    display: str
+    clinical: Clinical = Clinical.NOT_STATED
+    doubtful: bool = False
+    event: When | None = None
+    ended: When | None = None
+    ended_unreadable: bool = False
+    concepts: frozenset[str] = frozenset()
+
+
+class Procedure(msgspec.Struct, frozen=True, gc=False):
+    """One Procedure that was or is being done. `running`: in progress, without an end.
+
+    `doubtful`: its status does not say whether it was done.
+    """
+
+    reference: str
+    display: str
+    start: When | None = None
+    end: When | None = None
+    running: bool = False
+    doubtful: bool = False
+    concepts: frozenset[str] = frozenset()
+
+
+class Course(Enum):
+    """How a medication entry stands, by its status alone."""
+
+    ACTIVE = "active"
+    PAST = "past"
+    UNCERTAIN = "uncertain"
+
+
+class Exposure(msgspec.Struct, frozen=True, gc=False):
+    """One medication entry that counts as taken or ordered.
+
+    `start`, `end`: first and last possible use (None: not stated, or `dates_unreadable`).
+    `assumed_end`: for a request that is not active and has no end, the latest day that its supply
+    allows, at most 12 months after it was written. `local`: for local use only. `flush`: a flush
+    or lock strength. `route_stated` False: the reason says "route not recorded".
+    `recognised` False: nobody could say which drug it is.
+    """
+
+    reference: str
+    display: str
+    course: Course
+    start: When | None = None
+    end: When | None = None
+    assumed_end: When | None = None
+    local: bool = False
+    flush: bool = False
+    route_stated: bool = True
+    recognised: bool = True
+    dates_unreadable: bool = False
+
+
+class Retrieval(Enum):
+    """How much of one resource type was read."""
+
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+    NOT_RETRIEVED = "not retrieved"
+    NOT_KEPT = "not kept there"
+
+
+class Problem(msgspec.Struct, frozen=True, gc=False):
+    """Something the reader must know about the record; `kind` is one of the contract's words."""
+
+    kind: str
+    reference: str | None
+    says: str
+
+
+class Facts:
+    """What is known of one patient, by concept key.
+
+    `retrieval` is keyed by resource type, and for Observation also by `Observation:<category>`
+    (laboratory, vital-signs, exam, survey …) where categories were asked for one by one.
+    `unrecognised` counts, per resource type, the entries that nobody could recognise.
+    """
+
+    __slots__ = (
+        "conditions",
+        "exposures",
+        "patient",
+        "problems",
+        "procedures",
+        "results",
+        "retrieval",
+        "totals",
+        "unrecognised",
+        "unrecognised_drugs",
+    )
+
+    def __init__(  # noqa: PLR0913 - a record of everything that is known
+        self,
+        patient: Patient,
+        *,
+        results: Mapping[str, Sequence[Result]] | None = None,
+        conditions: Mapping[str, Sequence[tuple[Condition, Mark]]] | None = None,
+        procedures: Mapping[str, Sequence[tuple[Procedure, Mark]]] | None = None,
+        exposures: Mapping[str, Sequence[tuple[Exposure, Mark]]] | None = None,
+        unrecognised_drugs: Sequence[Exposure] = (),
+        unrecognised: Mapping[str, int] | None = None,
+        totals: Mapping[str, int] | None = None,
+        retrieval: Mapping[str, Retrieval] | None = None,
+        problems: Sequence[Problem] = (),
+    ) -> None:
+        """Hold the entries; a missing mapping is empty, a missing retrieval complete."""
+        self.patient = patient
+        self.results = results if results is not None else {}
+        self.conditions = conditions if conditions is not None else {}
+        self.procedures = procedures if procedures is not None else {}
+        self.exposures = exposures if exposures is not None else {}
+        self.unrecognised_drugs = unrecognised_drugs
+        self.unrecognised = unrecognised or {}
+        self.totals = totals or {}
+        self.retrieval = retrieval or {}
+        self.problems = problems
+
+    def retrieved(self, resource_type: str, category: str | None = None) -> Retrieval:
+        """How much of a resource type (of a category of it) was read; complete if not said."""
+        if category is not None:
+            by_category = self.retrieval.get(f"{resource_type}:{category}")
+            if by_category is not None:
+                return by_category
+        return self.retrieval.get(resource_type, Retrieval.COMPLETE)

@@ -1,0 +1,77 @@
+"""Criterion by criterion, trial by trial: from facts to determinations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cds.core.answer import Answer
+from cds.core.criterion import (
+    Criterion,
+    Decision,
+    Determination,
+    Kind,
+    Overall,
+    Status,
+    Trial,
+)
+from cds.core.truth import Truth, negate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from datetime import date
+
+    from cds.core.facts import Facts
+    from cds.core.when import Evaluation
+
+_STATUS = {Truth.MET: Status.PASS, Truth.NOT_MET: Status.FAIL}
+
+
+def decide(criterion: Criterion, facts: Facts, asked: Evaluation) -> Decision:
+    """One criterion for one patient.
+
+    An exclusion describes the excluded state; its truth is negated here, once, at the end.
+    """
+    answer = criterion.form.answer(facts, asked)
+    truth = answer.truth if criterion.kind is Kind.INCLUSION else negate(answer.truth)
+    status = _STATUS[truth] if truth is not Truth.UNKNOWN else _of_unknown(answer)
+    if not criterion.reviewed:
+        status = Status.REVIEW
+    return Decision(
+        criterion,
+        status,
+        answer.reason,
+        answer.evidence,
+        answer.gaps,
+        answer.changes_on if status is Status.FAIL else None,
+    )
+
+
+def determine(trial: Trial, facts: Facts, asked: Evaluation) -> Determination:
+    """One trial for one patient.
+
+    Where the target diagnosis fails, it is the only decision: nothing else could matter.
+    """
+    target = next(c for c in trial.criteria if c.id == trial.target)
+    first = decide(target, facts, asked)
+    if first.status is Status.FAIL:
+        return Determination(trial, Overall.INELIGIBLE, first.clears_on, (first,))
+    decisions = tuple(
+        first if criterion is target else decide(criterion, facts, asked)
+        for criterion in trial.criteria
+    )
+    return Determination(trial, *_overall(decisions), decisions)
+
+
+def _of_unknown(answer: Answer) -> Status:
+    return Status.UNKNOWN if answer.needs_data else Status.REVIEW
+
+
+def _overall(decisions: Sequence[Decision]) -> tuple[Overall, date | None]:
+    failed = [decision for decision in decisions if decision.status is Status.FAIL]
+    if failed:
+        dates = [d.clears_on for d in failed if d.clears_on is not None]
+        return Overall.INELIGIBLE, max(dates) if len(dates) == len(failed) else None
+    if any(decision.status is Status.UNKNOWN for decision in decisions):
+        return Overall.UNDETERMINED, None
+    return Overall.POTENTIALLY_ELIGIBLE, None

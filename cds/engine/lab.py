@@ -1,0 +1,410 @@
+"""Labs, vitals and scores: the newest usable result against a bound."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from cds.core.answer import Answer, Evidence, Gap, Missing
+from cds.core.facts import Facts, Reading, ReferenceRange, Result, Retrieval
+from cds.core.truth import Truth
+from cds.core.when import Span, completed_years  # noqa: TC001 - Span is a Struct field
+from cds.engine.words import amount, day, number, reading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cds.core.criterion import Characteristic
+    from cds.core.facts import Patient
+    from cds.core.when import Evaluation
+
+_ONE = Decimal(1)
+
+
+class Sign(Enum):
+    """How a value is held against its bound; the protocol's own sign decides at the limit."""
+
+    AT_LEAST = "≥"
+    AT_MOST = "≤"
+    ABOVE = ">"
+    BELOW = "<"
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """A limit: `value` in the canonical unit, or `uln` × the result's own ULN plus `value`.
+
+    `sex` restricts it to patients of that administrative gender.
+    """
+
+    value: Decimal
+    uln: Decimal | None = None
+    sex: str | None = None
+
+    def against(self, high: Decimal | None) -> Decimal:
+        """The limit as a number, given the upper limit of normal where it needs one."""
+        if self.uln is None:
+            return self.value
+        assert high is not None  # noqa: S101 - asked with a range only
+        return self.uln * high + self.value
+
+    def words(self, unit: str) -> str:
+        """'1.5 10*9/L', '1.5 × ULN', 'ULN + 4 s'."""
+        if self.uln is None:
+            return amount(self.value, unit)
+        times = "ULN" if self.uln == _ONE else f"{number(self.uln)} × ULN"
+        return f"{times} + {amount(self.value, unit)}" if self.value else times
+
+
+class Absent(Enum):
+    """What it means that no usable result is there."""
+
+    UNKNOWN = "unknown"
+    NO = "no"
+    REVIEW = "review"
+
+
+class Lab(msgspec.Struct, frozen=True):
+    """The newest usable result of `concepts` within `look_back` (None: at any time) meets a bound.
+
+    Either `sign` with `bounds` (one, or one per sex), or `positive` (True: the result is positive).
+    `any_result`: one result at any time suffices, not the newest only. `absent` says what no usable
+    result means; `undecided` what a value that leaves the bound open means. `excluding` True: the
+    statement is an excluded state, and the reason says so.
+    """
+
+    concepts: tuple[str, ...]
+    label: str
+    unit: str
+    category: str
+    sign: Sign | None = None
+    bounds: tuple[Bound, ...] = ()
+    positive: bool = False
+    look_back: Span | None = None
+    any_result: bool = False
+    absent: Absent = Absent.UNKNOWN
+    undecided: Absent = Absent.UNKNOWN
+    excluding: bool = False
+
+    def answer(self, facts: Facts, asked: Evaluation) -> Answer:
+        """Decide by the newest result; say which gap stands in the way where it cannot."""
+        valued, skipped = self._candidates(facts, asked)
+        if not valued:
+            return self._nothing(
+                facts, Gap.NO_VALUE if skipped else Gap.NOT_RECORDED, skipped
+            )
+        newest = _newest(valued)
+        if any(result.reading is None for result in newest):
+            return self._unusable(newest, valued)
+        if self.any_result:
+            return self._ever(valued, facts, asked)
+        return self._agreed(newest, facts, asked, skipped)
+
+    def parts(self) -> Iterator[Characteristic]:
+        """A leaf has none."""
+        return iter(())
+
+    def _candidates(
+        self, facts: Facts, asked: Evaluation
+    ) -> tuple[list[Result], list[Result]]:
+        """Results with a value that are not after the evaluation instant, and those passed over."""
+        valued: list[Result] = []
+        skipped: list[Result] = []
+        for concept in self.concepts:
+            for result in facts.results.get(concept, ()):
+                if result.when is not None and result.when.start > asked.end:
+                    continue
+                (valued if result.skipped is None else skipped).append(result)
+        return valued, skipped
+
+    def _nothing(
+        self, facts: Facts, gap: Gap, results: Sequence[Result] = ()
+    ) -> Answer:
+        """No usable result: what that means, and for what reason there is none."""
+        concept = self.concepts[0]
+        evidence = _evidence(results)
+        if facts.retrieved("Observation", self.category) is not Retrieval.COMPLETE:
+            gap = Gap.NOT_RETRIEVED
+            says = f"no usable {self.label}; results could not be read completely"
+            return Answer(Truth.UNKNOWN, says, evidence, (Missing(concept, gap),))
+        says = {
+            Gap.NOT_RECORDED: f"no {self.label} recorded",
+            Gap.TOO_OLD: f"{self._shown(results)} is older than {self.look_back}",
+            Gap.NO_VALUE: f"no {self.label} with a value ({self._why_skipped(results)})",
+        }[gap]
+        if self.absent is Absent.NO:
+            return Answer(Truth.NOT_MET, says, evidence)
+        if self.absent is Absent.REVIEW:
+            return Answer(
+                Truth.UNKNOWN, says, evidence, (Missing(concept, Gap.JUDGEMENT),)
+            )
+        return Answer(
+            Truth.UNKNOWN,
+            f"{says} ({self._needs()})",
+            evidence,
+            (Missing(concept, gap),),
+        )
+
+    def _unusable(self, newest: Sequence[Result], valued: Sequence[Result]) -> Answer:
+        """The newest result cannot be used: name it and the newest one that can."""
+        bad = [result for result in newest if result.reading is None]
+        gaps = tuple(
+            dict.fromkeys(
+                Missing(self.concepts[0], r.unusable or Gap.NO_VALUE) for r in bad
+            )
+        )
+        says = "; ".join(
+            f"{self._shown([r])} cannot be used ({_WHY[r.unusable or Gap.NO_VALUE]})"
+            for r in bad
+        )
+        usable = [result for result in valued if result.reading is not None]
+        older = _newest(usable)[:1] if usable else []
+        if older:
+            says += f"; newest usable: {self._shown(older)}"
+        return Answer(Truth.UNKNOWN, says, _evidence([*bad, *older]), gaps)
+
+    def _ever(
+        self, valued: Sequence[Result], facts: Facts, asked: Evaluation
+    ) -> Answer:
+        """Whether any usable result at any time meets the bound."""
+        usable = [result for result in valued if result.reading is not None]
+        met = [
+            r for r in usable if self._meets(r, facts.patient, asked)[0] is Truth.MET
+        ]
+        if met:
+            return Answer(Truth.MET, self._shown(met), _evidence(met))
+        if facts.retrieved("Observation", self.category) is not Retrieval.COMPLETE:
+            return self._nothing(facts, Gap.NOT_RETRIEVED)
+        return Answer(Truth.NOT_MET, self._shown(usable), _evidence(usable))
+
+    def _agreed(
+        self,
+        newest: Sequence[Result],
+        facts: Facts,
+        asked: Evaluation,
+        skipped: Sequence[Result],
+    ) -> Answer:
+        """The answer on which all results that may be the newest agree."""
+        ages = {self._recency(result, asked) for result in newest}
+        if ages == {Truth.NOT_MET}:
+            return self._nothing(facts, Gap.TOO_OLD, newest)
+        evidence = _evidence(newest)
+        concept = self.concepts[0]
+        # Where one is surely inside, a vaguely dated one only has to agree with it.
+        if Truth.MET not in ages:
+            says = f"{self._shown(newest)} may be older than {self.look_back} or not yet due"
+            return Answer(Truth.UNKNOWN, says, evidence, (Missing(concept, Gap.DATE),))
+        answers = {self._meets(result, facts.patient, asked) for result in newest}
+        says = f"{self._shown(newest)} ({self._needs(newest, facts.patient, asked)})"
+        later = [
+            s
+            for s in skipped
+            if s.when and newest[0].when and s.when.end > newest[0].when.end
+        ]
+        if later:
+            says += f"; passed over: {self._why_skipped(later)}"
+        if len({truth for truth, _ in answers}) > 1:
+            return Answer(
+                Truth.UNKNOWN, says, evidence, (Missing(concept, Gap.CONFLICTING),)
+            )
+        truth, gap = next(iter(answers))
+        if truth is not Truth.UNKNOWN:
+            return Answer(truth, says, evidence)
+        assert gap is not None  # noqa: S101 - an undecided value comes with its gap
+        if self.undecided is Absent.REVIEW and gap is Gap.NO_VALUE:
+            gap = Gap.JUDGEMENT
+        return Answer(
+            Truth.UNKNOWN, f"{says}: {_WHY[gap]}", evidence, (Missing(concept, gap),)
+        )
+
+    def _recency(self, result: Result, asked: Evaluation) -> Truth:
+        """MET: inside the look-back; NOT_MET: too old; UNKNOWN: its date leaves it open."""
+        when = result.when
+        assert when is not None  # noqa: S101 - a result without a date is never usable
+        if when.end > asked.end:
+            return Truth.UNKNOWN
+        if self.look_back is None or when.first >= self.look_back.before(asked.on):
+            return Truth.MET
+        too_old = when.last < self.look_back.before(asked.on)
+        return Truth.NOT_MET if too_old else Truth.UNKNOWN
+
+    def _meets(
+        self, result: Result, patient: Patient, asked: Evaluation
+    ) -> tuple[Truth, Gap | None]:
+        """Whether one usable result meets the bound, and the gap where it leaves that open."""
+        value = result.reading
+        assert value is not None  # noqa: S101 - usable results only
+        if self.positive:
+            presence = Truth.UNKNOWN if value.presence is None else value.presence
+            return presence, Gap.NO_VALUE if presence is Truth.UNKNOWN else None
+        bounds = [b for b in self.bounds if b.sex is None or b.sex == patient.sex]
+        bounds = bounds or list(self.bounds)
+        if not bounds[0].uln:
+            return _agree([self._compare(value, bound.value) for bound in bounds])
+        highs, gap = _highs(result, patient, asked)
+        if gap is not None:
+            return Truth.UNKNOWN, gap
+        answers = [
+            self._compare(value, b.against(high)) for b in bounds for high in highs
+        ]
+        return _agree(answers, Gap.CONFLICTING if len(highs) > 1 else Gap.NO_VALUE)
+
+    def _compare(self, value: Reading, limit: Decimal) -> Truth:
+        """MET or NOT_MET where every value that the reading allows agrees, else UNKNOWN."""
+        assert self.sign is not None  # noqa: S101 - a bound comes with its sign
+        if value.low is None and value.high is None:
+            return Truth.UNKNOWN
+        strict = self.sign in {Sign.ABOVE, Sign.AT_MOST}
+        low, high = value.low, value.high
+        # "Reaches" is ≥ limit for AT_LEAST and BELOW, > limit for ABOVE and AT_MOST.
+        surely = low is not None and (
+            low > limit or (low == limit and (value.low_open or not strict))
+        )
+        surely_not = high is not None and (
+            high < limit or (high == limit and (value.high_open or strict))
+        )
+        upward = self.sign in {Sign.AT_LEAST, Sign.ABOVE}
+        if surely:
+            return Truth.MET if upward else Truth.NOT_MET
+        if surely_not:
+            return Truth.NOT_MET if upward else Truth.MET
+        return Truth.UNKNOWN
+
+    def _shown(self, results: Sequence[Result]) -> str:
+        """'ANC 2.1 10*9/L on 2026-02-20', with the value as received where none is canonical."""
+        parts = []
+        for result in results:
+            value = (
+                reading(result.reading, self.unit)
+                if result.reading is not None
+                else None
+            )
+            parts.append(
+                f"{self.label} {value or result.display} on {day(result.when)}"
+            )
+        return " and ".join(parts)
+
+    def _why_skipped(self, results: Sequence[Result]) -> str:
+        return ", ".join(
+            f"{r.display or self.label} on {day(r.when)}: {r.skipped}" for r in results
+        )
+
+    def _needs(
+        self,
+        results: Sequence[Result] = (),
+        patient: Patient | None = None,
+        asked: Evaluation | None = None,
+    ) -> str:
+        """What the bound asks for: 'needs ≥ 1.5', 'excluded if > 1.2 × ULN = 14.4 s'."""
+        lead = "excluded if" if self.excluding else "needs"
+        if self.positive:
+            return f"{lead} positive"
+        assert self.sign is not None  # noqa: S101 - a bound comes with its sign
+        bounds = [
+            b
+            for b in self.bounds
+            if b.sex is None or patient is None or b.sex == patient.sex
+        ] or list(self.bounds)
+        words = " or ".join(
+            f"{self.sign.value} {b.words(self.unit)}{f' ({b.sex})' if b.sex else ''}"
+            for b in bounds
+        )
+        if patient is not None and asked is not None and bounds[0].uln is not None:
+            limits = {
+                amount(bounds[0].against(high), self.unit)
+                for result in results
+                for high in _highs(result, patient, asked)[0]
+            }
+            if limits:
+                words += f" = {' or '.join(sorted(limits))}"
+        return f"{lead} {words}"
+
+
+_WHY = {
+    Gap.UNIT: "its unit is not one that we can compare",
+    Gap.IMPLAUSIBLE: "its magnitude is not plausible",
+    Gap.DATE: "it has no readable date",
+    Gap.NO_VALUE: "its value does not settle it",
+    Gap.NO_RANGE: "it carries no upper limit of normal that fits the patient",
+    Gap.CONFLICTING: "its reference ranges contradict one another",
+    Gap.JUDGEMENT: "its value does not settle it, a human must say",
+}
+
+
+def _evidence(results: Sequence[Result]) -> tuple[Evidence, ...]:
+    return tuple(
+        dict.fromkeys(
+            Evidence(r.reference, r.display, None if r.when is None else r.when.text)
+            for r in results
+        )
+    )
+
+
+def _newest(results: Sequence[Result]) -> list[Result]:
+    """The results that may be the newest: nothing is surely later than they are.
+
+    Overlapping dates cannot be put in order; there the later `issued` decides. A result without a
+    readable date may always be the newest.
+    """
+    dated = [result for result in results if result.when is not None]
+    undated = [result for result in results if result.when is None]
+    if dated:
+        latest = max(r.when.start for r in dated if r.when is not None)
+        dated = [r for r in dated if r.when is not None and r.when.end >= latest]
+    if len(dated) > 1 and all(result.issued is not None for result in dated):
+        last = max(result.issued or 0 for result in dated)
+        dated = [result for result in dated if result.issued == last]
+    return [*undated, *dated]
+
+
+def _highs(
+    result: Result, patient: Patient, asked: Evaluation
+) -> tuple[tuple[Decimal, ...], Gap | None]:
+    """The upper limits of the result's own ranges that may fit the patient; else the gap."""
+    fitting = [r for r in result.ranges if _fits(r, patient, result, asked)]
+    if not fitting:
+        return (), Gap.NO_RANGE
+    if patient.sex not in {"male", "female"}:
+        sexes = {r.sex for r in fitting}
+        if None not in sexes and sexes != {"male", "female"}:
+            return (), Gap.NO_RANGE
+    highs = tuple(dict.fromkeys(r.high for r in fitting if r.high is not None))
+    if len(highs) < len({r.high for r in fitting}):
+        return (), Gap.UNIT
+    return highs, None
+
+
+def _fits(
+    limits: ReferenceRange, patient: Patient, result: Result, asked: Evaluation
+) -> bool:
+    """Whether a range may apply to the patient; an age that is not known does not fit."""
+    known_sex = patient.sex in {"male", "female"}
+    if limits.sex is not None and known_sex and limits.sex != patient.sex:
+        return False
+    if limits.age_low is None and limits.age_high is None:
+        return True
+    if patient.birth is None:
+        return False
+    on = min(result.when.last, asked.on) if result.when is not None else asked.on
+    if patient.birth.last > on:
+        return False
+    ages = {
+        completed_years(patient.birth.first, on),
+        completed_years(patient.birth.last, on),
+    }
+    return all(
+        (limits.age_low is None or age >= limits.age_low)
+        and (limits.age_high is None or age <= limits.age_high)
+        for age in ages
+    )
+
+
+def _agree(
+    answers: Sequence[Truth], gap: Gap = Gap.NO_VALUE
+) -> tuple[Truth, Gap | None]:
+    """The answer that all give; UNKNOWN with the gap where they differ or leave it open."""
+    if len(set(answers)) == 1 and answers[0] is not Truth.UNKNOWN:
+        return answers[0], None
+    return Truth.UNKNOWN, gap

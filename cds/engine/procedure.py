@@ -1,0 +1,127 @@
+"""Procedures: done ever, or within a window."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from cds.core.answer import Answer, Evidence
+from cds.core.facts import Condition, Facts, Mark, Procedure
+from cds.core.truth import Truth
+from cds.engine.entries import Weighed, Weight, conclude, none_recorded, unread
+from cds.engine.window import Window  # noqa: TC001 - a Struct field
+from cds.engine.words import day
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cds.core.criterion import Characteristic
+    from cds.core.when import Evaluation, When
+
+
+class ProcedureDone(msgspec.Struct, frozen=True):
+    """A procedure of one of `concepts`, ever or with its last day in `within`.
+
+    `types` are the resource types that the concepts have codes for: a status code such as
+    "transplanted kidney" arrives as a Condition, says that it happened, and has no date of its own.
+    An entry that also meets a concept of `excluding` does not count at all. `older` is how an
+    entry before the window weighs.
+    """
+
+    concepts: tuple[str, ...]
+    label: str
+    within: Window | None = None
+    older: Weight = Weight.AGAINST
+    types: tuple[str, ...] = ("Procedure",)
+    excluding: frozenset[str] = frozenset()
+
+    def answer(self, facts: Facts, asked: Evaluation) -> Answer:
+        """Weigh every entry of the concepts; absence needs each of `types` read completely."""
+        weighed: list[Weighed] = []
+        for concept in self.concepts:
+            weighed += [
+                self._weighed(procedure, mark, asked)
+                for procedure, mark in facts.procedures.get(concept, ())
+                if not (
+                    procedure.start is not None and procedure.start.start > asked.end
+                )
+                and self.excluding.isdisjoint(procedure.concepts)
+            ]
+            if "Condition" in self.types:
+                weighed += [
+                    self._by_status_code(condition, mark)
+                    for condition, mark in facts.conditions.get(concept, ())
+                    if self.excluding.isdisjoint(condition.concepts)
+                ]
+        return conclude(
+            weighed,
+            concept=self.concepts[0],
+            absent=""
+            if weighed
+            else none_recorded(
+                facts,
+                self.label,
+                "procedures and conditions"
+                if "Condition" in self.types
+                else "procedures",
+                *self.types,
+            ),
+            unread=unread(facts, *self.types),
+        )
+
+    def parts(self) -> Iterator[Characteristic]:
+        """A leaf has none."""
+        return iter(())
+
+    def _weighed(self, procedure: Procedure, mark: Mark, asked: Evaluation) -> Weighed:
+        last = procedure.end or procedure.start
+        weight = self._weight(procedure, last, asked)
+        certain = mark.decides and not procedure.doubtful
+        if not certain and weight in {Weight.DECIDES, Weight.UNDATED}:
+            weight = Weight.REVIEW
+        text = None if last is None else last.text
+        says = f"{procedure.display} ({'in progress since ' if procedure.running else ''}{day(last)}"
+        says += ")" if certain else ", not certain to count)"
+        changes_on = None
+        if (
+            weight is Weight.DECIDES
+            and self.within is not None
+            and last
+            and not procedure.running
+        ):
+            changes_on = self.within.clear_of(last.last)
+        return Weighed(
+            weight,
+            Evidence(procedure.reference, procedure.display, text),
+            says,
+            changes_on,
+        )
+
+    def _weight(
+        self, procedure: Procedure, last: When | None, asked: Evaluation
+    ) -> Weight:
+        if self.within is None or procedure.running:
+            return Weight.DECIDES
+        if last is None:
+            return Weight.UNDATED
+        if (
+            procedure.start
+            and self.within.covers(procedure.start, asked.on) is Truth.MET
+        ):
+            return Weight.DECIDES
+        inside = self.within.covers(last, asked.on)
+        if inside is Truth.UNKNOWN:
+            return Weight.UNDATED
+        return Weight.DECIDES if inside is Truth.MET else self.older
+
+    def _by_status_code(self, condition: Condition, mark: Mark) -> Weighed:
+        weight = Weight.DECIDES if self.within is None else Weight.UNDATED
+        if not mark.decides or condition.doubtful:
+            weight = Weight.REVIEW
+        when = condition.event
+        evidence = Evidence(
+            condition.reference, condition.display, when.text if when else None
+        )
+        says = f"{condition.display} (recorded as a condition, the procedure's date is not known)"
+        return Weighed(weight, evidence, says)

@@ -1,0 +1,44 @@
+"""How values, dates and bounds are said in a reason."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cds.core.facts import Reading
+    from cds.core.when import When
+
+_PLACES = Decimal("0.0001")
+
+
+def number(value: Decimal) -> str:
+    """A number without trailing zeros or exponent, at most four decimal places."""
+    rounded = value if -4 <= value.as_tuple().exponent <= 0 else value.quantize(_PLACES)  # type: ignore[operator]
+    text = f"{rounded:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def amount(value: Decimal, unit: str) -> str:
+    """A number with its unit; counts, scores and ratios stand alone."""
+    bare = unit in {"", "1"} or unit.startswith("{")
+    return number(value) if bare else f"{number(value)} {unit}"
+
+
+def reading(value: Reading, unit: str) -> str | None:
+    """A numeric reading in the canonical unit: '2.1 10*9/L', '< 0.5', '55 to 60 %'; else None."""
+    low, high = value.low, value.high
+    if low is not None and high is not None:
+        if low == high:
+            return amount(low, unit)
+        return f"{number(low)} to {amount(high, unit)}"
+    if high is not None:
+        return f"{'<' if value.high_open else '≤'} {amount(high, unit)}"
+    if low is not None:
+        return f"{'>' if value.low_open else '≥'} {amount(low, unit)}"
+    return None
+
+
+def day(when: When | None) -> str:
+    """The calendar date as far as it is known ('2026-02-20', '2026-02'), or 'no readable date'."""
+    return "no readable date" if when is None else when.text[:10]
