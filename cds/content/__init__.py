@@ -1,0 +1,1 @@
+"""Trials and mappings: strict YAML and tables with line numbers, checks, cases, review page."""

@@ -1,0 +1,295 @@
+"""The `given` of a case: facts in a clinician's short hand become the engine's facts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, date
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING
+
+from cds.content.fault import Fault
+from cds.content.strict_yaml import Items, Table, Value
+from cds.core.answer import Gap
+from cds.core.facts import (
+    Clinical,
+    Condition,
+    Course,
+    Exposure,
+    Facts,
+    Mark,
+    Patient,
+    Procedure,
+    Reading,
+    ReferenceRange,
+    Result,
+    Retrieval,
+)
+from cds.core.truth import Truth
+from cds.core.when import When, read_when
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_DEFAULT_AGE = 12  # inside the age limits of both bundled trials
+_KEYS: Mapping[str, frozenset[str]] = {
+    "age": frozenset(),
+    "born": frozenset(),
+    "sex": frozenset(),
+    "deceased": frozenset(),
+    "lab": frozenset({"value", "taken", "issued", "uln", "gap", "skipped"}),
+    "finding": frozenset(
+        {"onset", "recorded", "status", "ended", "verification", "verified", "history", "display", "also"}
+    ),
+    "procedure": frozenset({"done", "status", "verified", "also", "display"}),
+    "medication": frozenset(
+        {
+            "drug", "last_taken", "from", "to", "status", "supply_until", "local", "flush", "route",
+            "verified", "also", "display",
+        }
+    ),
+    "unrecognised_drug": frozenset({"from", "to", "last_taken", "status", "local"}),
+    "not_read": frozenset(),
+    "partly_read": frozenset(),
+    "not_kept": frozenset(),
+}  # fmt: skip
+_RETRIEVAL = {
+    "not_read": Retrieval.NOT_RETRIEVED,
+    "partly_read": Retrieval.PARTIAL,
+    "not_kept": Retrieval.NOT_KEPT,
+}
+_CLINICAL = {
+    None: Clinical.NOT_STATED,
+    "active": Clinical.ACTIVE,
+    "recurrence": Clinical.ACTIVE,
+    "relapse": Clinical.ACTIVE,
+    "resolved": Clinical.INACTIVE,
+    "inactive": Clinical.INACTIVE,
+    "remission": Clinical.INACTIVE,
+}
+_COURSE = {
+    "active": Course.ACTIVE,
+    "completed": Course.PAST,
+    "stopped": Course.PAST,
+    "on-hold": Course.UNCERTAIN,
+    "unknown": Course.UNCERTAIN,
+}
+_PRESENCE = {"positive": Truth.MET, "negative": Truth.NOT_MET, "indeterminate": Truth.UNKNOWN}
+
+
+@dataclass(slots=True)
+class GivenReader:
+    """Builds the facts of one case; faults are noted with file and line."""
+
+    file: str
+    as_of: date
+    faults: list[Fault]
+
+    def facts(self, given: Items, *, target: str | None) -> Facts:
+        """The facts that `given` states, with the target diagnosis `target` unless it is given."""
+        results: dict[str, list[Result]] = defaultdict(list)
+        conditions: dict[str, list[tuple[Condition, Mark]]] = defaultdict(list)
+        procedures: dict[str, list[tuple[Procedure, Mark]]] = defaultdict(list)
+        exposures: dict[str, list[tuple[Exposure, Mark]]] = defaultdict(list)
+        strangers: list[Exposure] = []
+        retrieval: dict[str, Retrieval] = {}
+        person: dict[str, str] = {}
+        for number, (row, line) in enumerate(zip(given, given.lines, strict=True)):
+            if not isinstance(row, Table):
+                self._fault(line, "A fact is a set of keys.", "Write '- {lab: anc, value: …}'.")
+                continue
+            head = self._head(row)
+            subject = "" if head is None else str(row[head])
+            if head == "lab":
+                results[subject].append(self._result(row, number))
+            elif head == "finding":
+                condition, mark = self._condition(row, number)
+                for concept in condition.concepts:
+                    conditions[concept].append((condition, mark))
+            elif head == "procedure":
+                procedure, mark = self._procedure(row, number)
+                for concept in procedure.concepts:
+                    procedures[concept].append((procedure, mark))
+            elif head == "medication":
+                exposure, mark = self._exposure(row, number)
+                for concept in (subject, *_list(row.get("also"))):
+                    exposures[concept].append((exposure, mark))
+            elif head == "unrecognised_drug":
+                strangers.append(self._exposure(row, number)[0])
+            elif head in _RETRIEVAL:
+                retrieval[subject] = _RETRIEVAL[head]
+            elif head is not None:
+                person[head] = subject
+        if target is not None and target not in conditions:
+            added = Condition("Condition/target", target, Clinical.ACTIVE, concepts=frozenset({target}))
+            conditions[target].append((added, Mark()))
+        return Facts(
+            self._patient(person),
+            results=results,
+            conditions=conditions,
+            procedures=procedures,
+            exposures=exposures,
+            unrecognised_drugs=strangers,
+            retrieval=retrieval,
+        )
+
+    def _fault(self, line: int, says: str, cure: str = "") -> None:
+        self.faults.append(Fault(self.file, line, says, cure))
+
+    def _head(self, row: Table) -> str | None:
+        head = next(iter(row), None)
+        if head not in _KEYS:
+            self._fault(row.line, f"No fact begins with '{head}'.", f"Known: {', '.join(_KEYS)}.")
+            return None
+        for key in row:
+            if key != head and key not in _KEYS[head]:
+                self._fault(row.line_of(key), f"'{head}' has no '{key}'.")
+        return head
+
+    def _patient(self, person: Mapping[str, str]) -> Patient:
+        sex = person.get("sex", "female")
+        deceased = person.get("deceased") == "yes"
+        if "born" in person:
+            birth = read_when(person["born"], UTC)
+            return Patient("Patient/p", birth, sex, deceased, person["born"])
+        if person.get("age") == "unknown":
+            return Patient("Patient/p", None, sex, deceased)
+        years = int(person.get("age", _DEFAULT_AGE))
+        born = f"{self.as_of.year - years - 1}-12-31"
+        if self.as_of.isoformat()[5:] == "12-31":
+            born = f"{self.as_of.year - years}-12-31"
+        return Patient("Patient/p", read_when(born, UTC), sex, deceased, born)
+
+    def _when(self, row: Table, key: str, default: str | None = None) -> When | None:
+        text = row.get(key, default)
+        if text is None:
+            return None
+        when = read_when(str(text), UTC)
+        if when is None:
+            self._fault(row.line_of(key), f"{text!r} is no date.")
+        return when
+
+    def _result(self, row: Table, number: int) -> Result:
+        reference = f"Observation/o{number}"
+        gap = row.get("gap")
+        skipped = row.get("skipped")
+        text = str(row.get("value", gap or skipped or ""))
+        issued = self._when(row, "issued")
+        when = None if gap == "date" else self._when(row, "taken", self.as_of.isoformat())
+        ranges = self._ranges(row)
+        return Result(
+            reference,
+            when,
+            text,
+            reading=None if gap or skipped else self._reading(text, row),
+            unusable=Gap(str(gap)) if gap else None,
+            skipped=str(skipped) if skipped else None,
+            issued=None if issued is None else issued.start,
+            ranges=ranges,
+            has_high=bool(ranges),
+        )
+
+    def _reading(self, text: str, row: Table) -> Reading | None:
+        if text in _PRESENCE:
+            grade = Decimal(0) if text == "negative" else None
+            return Reading(grade, grade, presence=_PRESENCE[text])
+        if text == "positive without grade":
+            return Reading(low=Decimal(1), presence=Truth.MET)
+        first, _, rest = text.partition(" ")
+        if rest.startswith("to "):
+            return Reading(self._number(first, row), self._number(rest.split()[1], row))
+        if first[:1] in "<>":
+            strict = not first.startswith(("<=", ">="))
+            value = self._number(first.lstrip("<>="), row)
+            if first.startswith("<"):
+                return Reading(high=value, high_open=strict)
+            return Reading(low=value, low_open=strict)
+        value = self._number(first, row)
+        presence = None if not rest.startswith("{plus}") else Truth.MET if value else Truth.NOT_MET
+        return Reading(value, value, presence=presence)
+
+    def _number(self, text: str, row: Table) -> Decimal:
+        try:
+            return Decimal(text)
+        except InvalidOperation:
+            self._fault(row.line, f"{text!r} is no number.", "Write 'value: 1.5 10*9/L'.")
+            return Decimal(0)
+
+    def _ranges(self, row: Table) -> tuple[ReferenceRange, ...]:
+        value = row.get("uln")
+        if isinstance(value, Items):
+            return tuple(self._range(item, row) for item in value if isinstance(item, Table))
+        return () if value is None else (ReferenceRange(self._number(str(value).split()[0], row)),)
+
+    def _range(self, item: Table, row: Table) -> ReferenceRange:
+        age = {
+            key: self._number(str(item[key]), row) for key in ("age_from", "age_to") if key in item
+        }
+        high = self._number(str(item.get("high", "")).split(" ")[0], row)
+        sex = item.get("sex")
+        return ReferenceRange(
+            high, None if sex is None else str(sex), age.get("age_from"), age.get("age_to")
+        )
+
+    def _condition(self, row: Table, number: int) -> tuple[Condition, Mark]:
+        concept = str(row["finding"])
+        status = row.get("status")
+        if status not in _CLINICAL:
+            self._fault(row.line_of("status"), f"{status!r} is no clinical status.")
+        condition = Condition(
+            f"Condition/c{number}",
+            str(row.get("display", concept.replace("_", " "))),
+            _CLINICAL.get(status if isinstance(status, str) else None, Clinical.NOT_STATED),
+            doubtful=row.get("verification") in {"unconfirmed", "provisional", "differential"},
+            event=self._when(row, "onset") or self._when(row, "recorded"),
+            ended=self._when(row, "ended"),
+            concepts=frozenset({concept, *_list(row.get("also"))}),
+        )
+        return condition, _mark(row)
+
+    def _procedure(self, row: Table, number: int) -> tuple[Procedure, Mark]:
+        concept = str(row["procedure"])
+        done = row.get("done")
+        dates = [read_when(text, UTC) for text in _list(done)]
+        if None in dates:
+            self._fault(row.line_of("done"), f"{done!r} is no date.")
+        procedure = Procedure(
+            f"Procedure/p{number}",
+            str(row.get("display", concept.replace("_", " "))),
+            start=dates[0] if dates else None,
+            end=dates[1] if len(dates) > 1 else None,
+            running=row.get("status") == "in-progress" and len(dates) < 2,  # noqa: PLR2004
+            doubtful=row.get("status") == "unknown",
+            concepts=frozenset({concept, *_list(row.get("also"))}),
+        )
+        return procedure, _mark(row)
+
+    def _exposure(self, row: Table, number: int) -> tuple[Exposure, Mark]:
+        drug = str(row.get("drug", row.get("medication", row.get("unrecognised_drug"))))
+        status = str(row.get("status", "completed" if "last_taken" in row or "to" in row else "active"))
+        if status not in _COURSE:
+            self._fault(row.line_of("status"), f"{status!r} is no status of a medication.")
+        exposure = Exposure(
+            f"MedicationStatement/m{number}",
+            str(row.get("display", drug)),
+            _COURSE.get(status, Course.UNCERTAIN),
+            start=self._when(row, "from"),
+            end=self._when(row, "last_taken") or self._when(row, "to"),
+            assumed_end=self._when(row, "supply_until"),
+            local=row.get("local") == "yes",
+            flush=row.get("flush") == "yes",
+            route_stated=row.get("route") != "not recorded",
+            recognised="unrecognised_drug" not in row,
+        )
+        mark = _mark(row)
+        return exposure, Mark(mark.decides, mark.history, drug)
+
+
+def _mark(row: Table) -> Mark:
+    return Mark(decides=row.get("verified") != "no", history=row.get("history") == "yes")
+
+
+def _list(value: Value) -> list[str]:
+    if isinstance(value, Items):
+        return [str(item) for item in value]
+    return [] if value is None else [str(value)]

@@ -1,0 +1,292 @@
+"""Trial folders: trial.yaml, inclusion.yaml and exclusion.yaml become one `Trial`."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cds.content.fault import ContentFaults, Fault
+from cds.content.forms import ConceptInfo, FormReader
+from cds.content.strict_yaml import Items, Table, Value, read_yaml
+from cds.core.criterion import Characteristic, Criterion, Kind, Recruitment, Trial
+from cds.core.when import Span, read_span
+from cds.engine.lab import Lab
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+_FILES = {Kind.INCLUSION: "inclusion.yaml", Kind.EXCLUSION: "exclusion.yaml"}
+_TRIAL_KEYS = frozenset(
+    {
+        "id", "version", "title", "short_title", "sponsor", "url", "source", "recruitment", "target",
+        "look_back", "not_criteria", "sign_off", "effective",
+    }
+)  # fmt: skip
+_CRITERION_KEYS = frozenset(
+    {"id", "text", "reading", "also", "question", "look_back", "routine", "status"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NotCriterion:
+    """A sentence or header field of the protocol that is no criterion, and why."""
+
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignOff:
+    """Who reviewed the criteria: role, name, date, and the digest of what they saw."""
+
+    role: str
+    by: str
+    date: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrialFolder:
+    """One trial with what only reviewers need.
+
+    `lines` gives (file, line) of each criterion; `concepts` the concept keys that it uses.
+    `source` says where the text was read, when, and its digest.
+    """
+
+    trial: Trial
+    folder: Path
+    look_back: Span | None
+    source: Mapping[str, str]
+    not_criteria: tuple[NotCriterion, ...]
+    sign_off: tuple[SignOff, ...]
+    lines: Mapping[str, tuple[str, int]]
+    concepts: Mapping[str, frozenset[str]]
+
+
+def load_trials(
+    folders: Sequence[Path],
+    concepts: Mapping[str, ConceptInfo],
+    mappings_digest: str = "",
+    *,
+    only: Sequence[str] = (),
+) -> list[TrialFolder]:
+    """All trials of the content folders, sorted by id; later folders override earlier ones.
+
+    Raises:
+        ContentFaults: every fault of every file, at once.
+    """
+    found: dict[str, Path] = {}
+    for folder in folders:
+        for trial_yaml in sorted((folder / "trials").glob("*/trial.yaml")):
+            found[trial_yaml.parent.name] = trial_yaml.parent
+    loaded: list[TrialFolder] = []
+    faults: list[Fault] = []
+    for name, folder in sorted(found.items()):
+        if only and name not in only:
+            continue
+        try:
+            loaded.append(load_trial(folder, concepts, mappings_digest))
+        except ContentFaults as problem:
+            faults += problem.faults
+    if faults:
+        raise ContentFaults(faults)
+    return loaded
+
+
+def load_trial(
+    folder: Path, concepts: Mapping[str, ConceptInfo], mappings_digest: str = ""
+) -> TrialFolder:
+    """One trial folder.
+
+    Raises:
+        ContentFaults: every fault of its three files, at once.
+    """
+    return _Loader(folder, concepts, mappings_digest).load()
+
+
+class _Loader:
+    def __init__(
+        self, folder: Path, concepts: Mapping[str, ConceptInfo], mappings_digest: str
+    ) -> None:
+        self.folder = folder
+        self.concepts = concepts
+        self.mappings_digest = mappings_digest
+        self.faults: list[Fault] = []
+        self.lines: dict[str, tuple[str, int]] = {}
+        self.used: dict[str, frozenset[str]] = {}
+        self.routine: dict[str, None] = {}
+
+    def load(self) -> TrialFolder:
+        head_file = self._name("trial.yaml")
+        head = self._table(read_yaml(self.folder / "trial.yaml", head_file), head_file)
+        for key in head:
+            if key not in _TRIAL_KEYS:
+                self._fault(head_file, head.line_of(key), f"A trial has no '{key}'.")
+        look_back = self._head_look_back(head, head_file)
+        criteria = [
+            criterion
+            for kind, file in _FILES.items()
+            for criterion in self._criteria(kind, file, look_back)
+        ]
+        texts = {key: self._text(head, key, head_file) for key in _REQUIRED}
+        if texts["target"] not in self.lines:
+            says = f"The target diagnosis '{texts['target']}' is no criterion of this trial."
+            self._fault(head_file, head.line_of("target"), says, "Name its id, such as I01a.")
+        if texts["id"] != self.folder.name:
+            says = f"The id '{texts['id']}' is not the folder's name '{self.folder.name}'."
+            self._fault(head_file, head.line_of("id"), says)
+        recruitment = self._recruitment(head, head_file)
+        sign_off = tuple(self._sign_offs(head))
+        if self.faults:
+            raise ContentFaults(self.faults)
+        digest = self._digest()
+        trial = Trial(
+            id=texts["id"],
+            version=texts["version"],
+            title=texts["title"],
+            short_title=texts["short_title"],
+            sponsor=texts["sponsor"],
+            url=texts["url"],
+            recruitment=recruitment,
+            target=texts["target"],
+            criteria=tuple(criteria),
+            routine_tests=tuple(self.routine),
+            digest=digest,
+            signed_off=any(entry.digest == digest for entry in sign_off),
+        )
+        source = head.get("source")
+        return TrialFolder(
+            trial=trial,
+            folder=self.folder,
+            look_back=look_back,
+            source={k: str(v) for k, v in source.items()} if isinstance(source, Table) else {},
+            not_criteria=tuple(self._not_criteria(head)),
+            sign_off=sign_off,
+            lines=self.lines,
+            concepts=self.used,
+        )
+
+    def _name(self, file: str) -> str:
+        return f"trials/{self.folder.name}/{file}"
+
+    def _fault(self, file: str, line: int, says: str, cure: str = "") -> None:
+        self.faults.append(Fault(file, line, says, cure))
+
+    def _table(self, value: Value, file: str) -> Table:
+        if isinstance(value, Table):
+            return value
+        cure = "Begin with 'id:' or 'criteria:'."
+        raise ContentFaults([Fault(file, 1, "The file must hold keys and values.", cure)])
+
+    def _text(self, table: Table, key: str, file: str) -> str:
+        value = table.get(key)
+        if isinstance(value, str) and value.strip():
+            return value
+        self._fault(file, table.line_of(key), f"'{key}' is missing or no text.", f"Write '{key}: …'.")
+        return ""
+
+    def _head_look_back(self, head: Table, file: str) -> Span | None:
+        if "look_back" not in head:
+            return None
+        try:
+            return read_span(str(head["look_back"]))
+        except ValueError as problem:
+            self._fault(file, head.line_of("look_back"), str(problem))
+            return None
+
+    def _recruitment(self, head: Table, file: str) -> Recruitment:
+        table = head.get("recruitment")
+        if not isinstance(table, Table):
+            self._fault(file, head.line, "'recruitment' is missing.", "Give status, recruiting, as_of.")
+            return Recruitment("", recruiting=False, as_of="")
+        return Recruitment(
+            self._text(table, "status", file),
+            recruiting=self._text(table, "recruiting", file) == "yes",
+            as_of=self._text(table, "as_of", file),
+        )
+
+    def _criteria(self, kind: Kind, file: str, look_back: Span | None) -> Iterator[Criterion]:
+        name = self._name(file)
+        table = self._table(read_yaml(self.folder / file, name), name)
+        rows = table.get("criteria")
+        if not isinstance(rows, Items):
+            self._fault(name, table.line, "'criteria' must be a list.", "Write '- id: I01a' under it.")
+            return
+        for row, line in zip(rows, rows.lines, strict=True):
+            if not isinstance(row, Table):
+                self._fault(name, line, "A criterion is a set of keys.", "Begin with 'id:'.")
+                continue
+            criterion = self._criterion(kind, name, row, look_back)
+            if criterion is not None:
+                yield criterion
+
+    def _criterion(
+        self, kind: Kind, file: str, row: Table, look_back: Span | None
+    ) -> Criterion | None:
+        key = self._text(row, "id", file)
+        if key in self.lines:
+            other, line = self.lines[key]
+            self._fault(file, row.line, f"The id '{key}' stands at {other}:{line} already.")
+        self.lines[key] = (file, row.line)
+        reader = FormReader(
+            file, self.concepts, look_back, self.faults, excluding=kind is Kind.EXCLUSION
+        )
+        form_table = Table(row.line)
+        for name, value in row.items():
+            # look_back belongs to a lab's form; every other criterion key is ours.
+            if name not in _CRITERION_KEYS or (name == "look_back" and "lab" in row):
+                form_table[name] = value
+                form_table.lines[name] = row.lines[name]
+        form = reader.read(form_table, about=key)
+        text, reading = self._text(row, "text", file), self._text(row, "reading", file)
+        self.used[key] = frozenset(reader.used)
+        if form is None:
+            return None
+        if row.get("routine") == "true":
+            self.routine.update(dict.fromkeys(_lab_concepts(form)))
+        also = row.get("also")
+        question = row.get("question")
+        return Criterion(
+            id=key,
+            kind=kind,
+            text=text,
+            reading=reading,
+            form=form,
+            also=tuple(str(quote) for quote in also) if isinstance(also, Items) else (),
+            question=question if isinstance(question, str) else None,
+            reviewed=row.get("status", "reviewed") == "reviewed",
+        )
+
+    def _not_criteria(self, head: Table) -> Iterator[NotCriterion]:
+        rows = head.get("not_criteria")
+        for row in rows if isinstance(rows, Items) else ():
+            if isinstance(row, Table):
+                yield NotCriterion(str(row.get("text", "")), str(row.get("reason", "")))
+
+    def _sign_offs(self, head: Table) -> Iterator[SignOff]:
+        rows = head.get("sign_off")
+        for row in rows if isinstance(rows, Items) else ():
+            if isinstance(row, Table):
+                yield SignOff(*(str(row.get(key, "")) for key in ("role", "by", "date", "digest")))
+
+    def _digest(self) -> str:
+        """sha256 over the criteria files and the mappings: what a sign-off vouches for."""
+        content = hashlib.sha256(self.mappings_digest.encode())
+        for file in _FILES.values():
+            content.update((self.folder / file).read_bytes())
+        return f"sha256:{content.hexdigest()}"
+
+
+_REQUIRED = ("id", "version", "title", "short_title", "sponsor", "url", "target")
+
+
+def _lab_concepts(form: Characteristic) -> Iterator[str]:
+    """The concepts of all labs inside a form."""
+    if isinstance(form, Lab):
+        yield from form.concepts
+    for part in form.parts():
+        yield from _lab_concepts(part)
+
+
