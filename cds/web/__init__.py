@@ -1,0 +1,1 @@
+"""What answers over HTTP: the service, its pages, and the embedded FHIR endpoint."""
