@@ -1,0 +1,102 @@
+"""One patient's way: content is loaded once; a record becomes facts, facts become determinations."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cds.cards.orders import Orderable
+from cds.content.forms import ConceptInfo
+from cds.content.mappings import load_terminology
+from cds.content.trials import TrialFolder, load_trials
+from cds.core.assessment import Assessment
+from cds.engine.evaluate import determine
+from cds.fhir.facts import facts_from
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from cds.core.criterion import Trial
+    from cds.core.facts import Facts
+    from cds.core.terminology import Terminology
+    from cds.core.when import Evaluation
+    from cds.fhir.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Trials and mappings, ready to evaluate. `digest` names exactly this content."""
+
+    terminology: Terminology
+    folders: tuple[TrialFolder, ...]
+    digest: str
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """The trials, sorted by id."""
+        return tuple(folder.trial for folder in self.folders)
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """What a clinician calls each concept."""
+        return self.terminology.labels
+
+    def orderable(self) -> dict[str, Orderable]:
+        """The LOINC code with which each lab, vital or score is ordered."""
+        return {
+            concept: Orderable(self.labels[concept], code, display)
+            for concept, (code, display) in self.terminology.primary_loinc.items()
+        }
+
+
+def load_content(folders: Sequence[Path], *, only: Sequence[str] = ()) -> Content:
+    """Read mappings and trials; later folders override earlier ones.
+
+    Raises:
+        ContentFaults: every fault of every file, at once.
+    """
+    terminology = load_terminology([folder / "mappings" for folder in folders])
+    loaded = load_trials(folders, concept_infos(terminology), terminology.digest, only=only)
+    content = hashlib.sha256(terminology.digest.encode())
+    for folder in loaded:
+        content.update(folder.trial.digest.encode())
+    return Content(terminology, tuple(loaded), f"sha256:{content.hexdigest()}")
+
+
+def concept_infos(terminology: Terminology) -> dict[str, ConceptInfo]:
+    """What the forms of trial files need to know of each concept."""
+    infos: dict[str, ConceptInfo] = {}
+    for key, concept in terminology.concepts.items():
+        analyte = next(iter(terminology.analytes_of(key)), None)
+        infos[key] = ConceptInfo(
+            key,
+            concept.label,
+            concept.domain,
+            unit=analyte.unit if analyte else "",
+            category=analyte.category if analyte else "laboratory",
+            types=terminology.types_of(key),
+        )
+    return infos
+
+
+def assess(
+    record: Record, content: Content, asked: Evaluation, only: Sequence[str] = ()
+) -> Assessment:
+    """Everything that the trials say about one record on one day."""
+    return assess_facts(facts_from(record, content.terminology, asked.zone), content, asked, only)
+
+
+def assess_facts(
+    facts: Facts, content: Content, asked: Evaluation, only: Sequence[str] = ()
+) -> Assessment:
+    """Everything that the trials say about known facts on one day."""
+    patient = facts.patient
+    trials = [trial for trial in content.trials if not only or trial.id in only]
+    determinations = (
+        () if patient.deceased else tuple(determine(trial, facts, asked) for trial in trials)
+    )
+    return Assessment(
+        patient.reference, asked.on, tuple(facts.problems), determinations, patient.deceased
+    )

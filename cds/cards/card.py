@@ -1,0 +1,198 @@
+"""CDS Hooks cards of one assessment: at most one per trial, the most actionable first.
+
+Which trials give a card is the contract's section 3. A card never carries null, an empty text, an
+empty object or an empty list: some clients refuse the whole answer over one of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from cds.cards.detail import detail
+from cds.cards.orders import Orderable, suggestions
+from cds.cards.words import counted, listed, shortened, spoken_date
+from cds.core.answer import Gap
+from cds.core.assessment import card_extension
+from cds.core.criterion import Overall, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cds.core.assessment import Assessment
+    from cds.core.criterion import Decision, Determination
+
+_NAMESPACE = uuid.UUID("6f0c1f0e-1d0a-5d5c-9a39-1f6f2f0b7c11")
+OVERRIDE_SYSTEM = "https://trial-cds.org/CodeSystem/override-reason"
+TOPIC_SYSTEM = "https://trial-cds.org/CodeSystem/card-topic"
+OVERRIDE_REASONS = {
+    "patient-declined": "Patient does not want to take part",
+    "not-suitable": "Not suitable in my judgement",
+    "already-known": "Already known or already referred",
+    "wrong-data": "The record is wrong or out of date",
+    "trial-closed": "Trial is closed or not reachable from here",
+    "not-now": "Not now, ask again later",
+}
+_WHEN_FORMER = {Overall.POTENTIALLY_ELIGIBLE: 0, Overall.UNDETERMINED: 1, Overall.INELIGIBLE: 2}
+
+
+class CardSettings(msgspec.Struct, frozen=True):
+    """How a client wants its cards.
+
+    `labels` and `orderable` are by concept key. `near_days`: an ineligible trial whose `clears_on`
+    lies within as many days still gives a card. `show_all`: ineligible trials give cards too.
+    `one_action_per_suggestion`: for clients that carry out only the first action.
+    `dated` is the fixed evaluation date of a demonstration, said on each card.
+    """
+
+    labels: Mapping[str, str] = {}
+    orderable: Mapping[str, Orderable] = {}
+    near_days: int = 30
+    show_all: bool = False
+    trials_off: frozenset[str] = frozenset()
+    one_action_per_suggestion: bool = True
+    dated: bool = False
+
+
+def cards_for(assessment: Assessment, settings: CardSettings) -> list[dict[str, Any]]:
+    """The cards of one assessment, ready for JSON."""
+    wanted = [d for d in assessment.determinations if d.trial.id not in settings.trials_off]
+    shown = [d for d in wanted if _is_shown(d, assessment, settings)]
+    shown.sort(key=_actionable)
+    cards = [trial_card(assessment, d, settings) for d in shown]
+    unreadable = [d for d in wanted if d.target.status is Status.UNKNOWN]
+    if unreadable:
+        cards.append(_unreadable_card(assessment, unreadable))
+    return cards
+
+
+def _is_shown(determination: Determination, assessment: Assessment, settings: CardSettings) -> bool:
+    if determination.target.status not in {Status.PASS, Status.REVIEW}:
+        return False
+    if determination.overall is not Overall.INELIGIBLE or settings.show_all:
+        return True
+    clears_on = determination.clears_on
+    return clears_on is not None and (clears_on - assessment.on).days <= settings.near_days
+
+
+def _actionable(determination: Determination) -> tuple[int, int, str]:
+    unknown = len(determination.with_status(Status.UNKNOWN))
+    return _WHEN_FORMER[determination.overall], unknown, determination.trial.id
+
+
+def trial_card(
+    assessment: Assessment, determination: Determination, settings: CardSettings
+) -> dict[str, Any]:
+    """The card about one trial."""
+    trial = determination.trial
+    identity = _identity(assessment, determination)
+    card: dict[str, Any] = {
+        "uuid": str(uuid.uuid5(_NAMESPACE, identity)),
+        "summary": shortened(summary(determination, settings)),
+        "indicator": "info",
+        "detail": detail(assessment, determination, settings.labels, dated=settings.dated),
+        "source": {
+            "label": f"trial-cds · {trial.id} · {trial.sponsor}",
+            "url": trial.url,
+            "topic": {
+                "system": TOPIC_SYSTEM,
+                "code": topic_code(trial.id, determination.overall),
+                "display": f"{trial.id}: {determination.overall.value}",
+            },
+        },
+        "links": [{"label": f"{trial.id} on ClinicalTrials.gov", "url": trial.url, "type": "absolute"}],
+        "overrideReasons": [
+            {"code": code, "system": OVERRIDE_SYSTEM, "display": display}
+            for code, display in OVERRIDE_REASONS.items()
+        ],
+        "extension": {"org.trial-cds.assessment": card_extension(assessment, determination)},
+    }
+    offered = suggestions(
+        assessment,
+        determination,
+        settings.orderable,
+        lambda name: str(uuid.uuid5(_NAMESPACE, f"{identity}|{name}")),
+        one_action=settings.one_action_per_suggestion,
+    )
+    if offered:
+        card["suggestions"] = offered
+        card["selectionBehavior"] = "any"
+    return card
+
+
+def topic_code(trial: str, overall: Overall) -> str:
+    """A fixed alphanumeric code per trial and verdict: overrides attach to it on some EHRs."""
+    return f"{trial}{overall.value.replace('-', '')}"
+
+
+def _identity(assessment: Assessment, determination: Determination) -> str:
+    """Same patient, trial, day and determination: same ids."""
+    content = msgspec.json.encode(card_extension(assessment, determination))
+    digest = hashlib.sha256(content).hexdigest()
+    return f"{assessment.patient}|{determination.trial.id}|{assessment.on.isoformat()}|{digest}"
+
+
+def summary(determination: Determination, settings: CardSettings) -> str:
+    """One line that is understood in two seconds: the verdict, the trial, the decisive thing."""
+    trial = determination.trial
+    name = f"{trial.short_title} ({trial.id})"
+    if determination.overall is Overall.POTENTIALLY_ELIGIBLE:
+        questions = len(determination.with_status(Status.REVIEW))
+        return f"May suit trial: {name} — {counted(questions, 'point')} to confirm"
+    if determination.overall is Overall.UNDETERMINED:
+        missing = missing_concepts(determination.with_status(Status.UNKNOWN), settings.labels)
+        return f"Possible trial: {name} — needs {listed(missing)}"
+    if determination.clears_on is not None:
+        return f"Not yet, possible from {spoken_date(determination.clears_on)}: {name}"
+    failed = len(determination.with_status(Status.FAIL))
+    return f"Does not fit: {name} — {counted(failed, 'criterion', 'criteria')} against"
+
+
+def missing_concepts(decisions: Sequence[Decision], labels: Mapping[str, str]) -> list[str]:
+    """The names of the data that unknown criteria lack, in protocol order, each once."""
+    concepts = [
+        missing.concept
+        for decision in decisions
+        for missing in decision.gaps
+        if missing.gap is not Gap.JUDGEMENT
+    ]
+    return list(dict.fromkeys(labels.get(c, c.replace("_", " ")) for c in concepts))
+
+
+def _unreadable_card(
+    assessment: Assessment, determinations: Sequence[Determination]
+) -> dict[str, Any]:
+    """One card for all trials whose target diagnosis cannot be told: it never looks like 'none'."""
+    trials = ", ".join(d.trial.id for d in determinations)
+    says = [p.says for p in assessment.problems if p.kind in {"not-retrieved", "incomplete"}]
+    lines = [
+        "The problem list could not be read completely, so nobody can say whether this patient has "
+        f"one of the diagnoses that {trials} ask for.",
+        "This is not a statement that no trial fits.",
+        *(f"- {says_one}" for says_one in dict.fromkeys(says)),
+    ]
+    identity = f"{assessment.patient}|unreadable|{assessment.on.isoformat()}|{trials}"
+    return {
+        "uuid": str(uuid.uuid5(_NAMESPACE, identity)),
+        "summary": shortened("Trial check incomplete: conditions could not be read"),
+        "indicator": "info",
+        "detail": "\n\n".join(lines[:2]) + ("\n\n" + "\n".join(lines[2:]) if lines[2:] else ""),
+        "source": {
+            "label": "trial-cds",
+            "topic": {
+                "system": TOPIC_SYSTEM,
+                "code": "conditionsnotread",
+                "display": "Conditions could not be read",
+            },
+        },
+        "overrideReasons": [
+            {
+                "code": "not-now",
+                "system": OVERRIDE_SYSTEM,
+                "display": OVERRIDE_REASONS["not-now"],
+            }
+        ],
+    }

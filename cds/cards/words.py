@@ -1,0 +1,67 @@
+"""How a card says things: escaped text, dates, lists, shortened summaries."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~])")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_ISO_DAY = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)\b(?:T[\d:.]+(?:Z|[+-]\d\d:\d\d)?)?")
+_POWER = re.compile(r"\b10\*(\d+)/")
+_SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_UNITS = {"mm[Hg]": "mmHg", "m[IU]/L": "mIU/L", "[IU]": "IU", "g/(24.h)": "g/24 h", "umol/L": "µmol/L"}
+
+
+def plain(text: str) -> str:
+    """Text from a record or a protocol, safe inside Markdown and HTML, on one line."""
+    one_line = " ".join(text.split())
+    return _MARKDOWN.sub(r"\\\1", html.escape(one_line, quote=False))
+
+
+def spoken_date(day: date) -> str:
+    """'3 Mar 2026'."""
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def readable(text: str) -> str:
+    """A reason in a clinician's notation: '3 Mar 2026', '×10⁹/L', 'mmHg'."""
+    text = _ISO_DAY.sub(_spoken, text)
+    text = _POWER.sub(lambda power: f"×10{power[1].translate(_SUPERSCRIPT)}/", text)
+    for ucum, usual in _UNITS.items():
+        text = text.replace(ucum, usual)
+    return text
+
+
+def _spoken(match: re.Match[str]) -> str:
+    month = int(match[2])
+    if not 1 <= month <= 12:  # noqa: PLR2004 - months of a year
+        return match[0]
+    return f"{int(match[3])} {_MONTHS[month - 1]} {match[1]}"
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """'TSH', 'TSH and LVEF', 'TSH, LVEF, aPTT and 4 more'."""
+    names = list(dict.fromkeys(names))
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    if len(names) <= 1:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def counted(number: int, singular: str, plural: str | None = None) -> str:
+    """'1 question', '3 questions'."""
+    return f"{number} {singular if number == 1 else plural or singular + 's'}"
+
+
+def shortened(text: str, limit: int = 139) -> str:
+    """At most `limit` characters, cut at a word."""
+    if len(text) <= limit:
+        return text
+    return text[: limit - 1].rsplit(" ", 1)[0].rstrip(" ,;:—-") + "…"

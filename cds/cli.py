@@ -1,0 +1,146 @@
+"""The command line: evaluate, serve, demo, check, review, explain-code.
+
+Imports of the web, FHIR and YAML layers are made inside the commands: `evaluate` on one bundle
+must not pay for a web server.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+import cds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cds.assess import Content
+    from cds.core.when import Evaluation
+    from cds.settings import Settings
+
+
+class _Day(click.ParamType):
+    """An ISO calendar date."""
+
+    name = "YYYY-MM-DD"
+
+    def convert(
+        self, value: str | date, param: click.Parameter | None, ctx: click.Context | None
+    ) -> date:
+        """Read the date or refuse it with one sentence."""
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no calendar date; write it as 2026-03-01.", param, ctx)
+
+
+def _stop(says: str) -> NoReturn:
+    """End with exit status 2 and one clear sentence on standard error."""
+    click.echo(f"trial-cds: {says}", err=True)
+    raise SystemExit(2)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(cds.__version__, prog_name="trial-cds")
+def main() -> None:
+    """Clinical decision support for trial eligibility.
+
+    \b
+    Example:
+      trial-cds evaluate patient.json --on 2026-03-01
+      trial-cds demo
+    """
+
+
+@main.command()
+@click.argument("bundle", metavar="BUNDLE.json")
+@click.option("--on", type=_Day(), help="The planned day of enrolment; today if left out.")
+@click.option("--trial", "trials", multiple=True, metavar="NCT…", help="Only this trial (repeat).")
+@click.option("--format", "as_format", type=click.Choice(["text", "json"]), default="text")
+def evaluate(bundle: str, on: date | None, trials: tuple[str, ...], as_format: str) -> None:
+    """Say what every trial comes to for the patient in a FHIR R4 Bundle ('-' reads standard input).
+
+    \b
+    Example:
+      trial-cds evaluate patient.json --on 2026-03-01 --format json
+    """
+    from cds.assess import assess
+    from cds.fhir.record import UnusableInput, record_from_bundle
+
+    settings = _settings()
+    content = _content(settings, trials)
+    data = _read(bundle)
+    try:
+        record = record_from_bundle(data)
+    except UnusableInput as problem:
+        _stop(f"{'standard input' if bundle == '-' else bundle}: {problem}")
+    assessment = assess(record, content, _asked(settings, on))
+    if as_format == "json":
+        import json
+
+        from cds.core.assessment import assessment_json
+
+        click.echo(json.dumps(assessment_json(assessment), indent=2, ensure_ascii=False))
+    else:
+        from cds.cards.text import assessment_text
+
+        click.echo(assessment_text(assessment, content.labels))
+
+
+def _read(name: str) -> bytes:
+    if name == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(name).read_bytes()
+    except OSError as problem:
+        _stop(f"{name} cannot be read: {(problem.strerror or 'unknown reason').lower()}.")
+
+
+def _settings() -> Settings:
+    from cds.settings import SettingsFault, load_settings
+
+    try:
+        return load_settings(os.environ)
+    except SettingsFault as problem:
+        _stop(str(problem))
+
+
+def _content_folders(settings: Settings) -> list[Path]:
+    from cds.content.bundled import bundled_content
+
+    return [Path(folder) for folder in settings.content] or [bundled_content()]
+
+
+def _content(settings: Settings, trials: Sequence[str] = ()) -> Content:
+    from cds.assess import load_content
+    from cds.content.fault import ContentFaults
+
+    try:
+        content = load_content(_content_folders(settings), only=trials)
+    except ContentFaults as problem:
+        count = len(problem.faults)
+        _stop(f"{problem.faults[0]} ({count} fault(s) in all; 'trial-cds check' lists them)")
+    known = {trial.id for trial in content.trials}
+    for trial in trials:
+        if trial not in known:
+            have = ", ".join(sorted({t.id for t in _content(settings).trials}))
+            _stop(f"--trial: no trial is called '{trial}'; there are {have}.")
+    return content
+
+
+def _asked(settings: Settings, on: date | None) -> Evaluation:
+    from cds.core.when import Evaluation
+
+    day = on or settings.on or datetime.now(settings.timezone).date()
+    return Evaluation.of(day, settings.timezone)
+
+
+if __name__ == "__main__":
+    main()

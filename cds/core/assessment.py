@@ -1,0 +1,77 @@
+"""One patient on one day: every trial's determination, and the form that the contract fixes."""
+
+from __future__ import annotations
+
+from datetime import date  # noqa: TC003 - msgspec resolves the annotation at run time
+from typing import Any
+
+import msgspec
+
+from cds.core.criterion import Decision, Determination
+from cds.core.facts import Problem  # noqa: TC001 - a Struct field
+
+
+class Assessment(msgspec.Struct, frozen=True):
+    """What was found for one patient. A deceased patient has no determinations."""
+
+    patient: str
+    on: date
+    problems: tuple[Problem, ...]
+    determinations: tuple[Determination, ...]
+    deceased: bool = False
+
+
+def assessment_json(assessment: Assessment) -> dict[str, Any]:
+    """The contract's `evaluate --format json`, as plain data."""
+    return {
+        **_head(assessment),
+        "trials": [determination_json(d) for d in assessment.determinations],
+    }
+
+
+def card_extension(assessment: Assessment, determination: Determination) -> dict[str, Any]:
+    """The contract's `org.trial-cds.assessment`: one trial, with patient, day and problems."""
+    return {**_head(assessment), **determination_json(determination)}
+
+
+def _head(assessment: Assessment) -> dict[str, Any]:
+    return {
+        "patient": assessment.patient,
+        "on": assessment.on.isoformat(),
+        "problems": [
+            {"kind": p.kind, "reference": p.reference, "says": p.says} for p in assessment.problems
+        ],
+    }
+
+
+def determination_json(determination: Determination) -> dict[str, Any]:
+    """One element of the contract's `trials`."""
+    return {
+        "trial": determination.trial.id,
+        "version": determination.trial.version,
+        "overall": determination.overall.value,
+        "clears_on": _iso(determination.clears_on),
+        "criteria": [_decision_json(decision) for decision in determination.decisions],
+    }
+
+
+def _decision_json(decision: Decision) -> dict[str, Any]:
+    criterion = decision.criterion
+    return {
+        "id": criterion.id,
+        "kind": criterion.kind.value,
+        "text": criterion.text,
+        "reading": criterion.reading,
+        "status": decision.status.value,
+        "reason": decision.reason,
+        "evidence": [
+            {"reference": e.reference, "display": e.display, "date": e.date}
+            for e in decision.evidence
+        ],
+        "gaps": [{"concept": m.concept, "gap": m.gap.value} for m in decision.gaps],
+        "clears_on": _iso(decision.clears_on),
+    }
+
+
+def _iso(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
