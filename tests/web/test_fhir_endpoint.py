@@ -336,6 +336,14 @@ def test_a_period_without_end_goes_on() -> None:
     assert ids(after) == ["takes-p3"]
 
 
+def test_a_subject_need_not_be_a_patient() -> None:
+    store = charts()
+    store.put(observation("herd", "p1", "2026-02-01") | {"subject": {"reference": "Group/p1"}})
+    fhir = create_fhir_app(store).test_client()
+    assert ids(body(fhir.get("/fhir/Observation?subject=Group/p1"))) == ["herd"]
+    assert "herd" not in ids(body(fhir.get("/fhir/Observation?subject=p1")))
+
+
 def test_what_has_no_date_is_found_by_none() -> None:
     store = Store()
     undated = observation("o", "p1", "")

@@ -36,8 +36,11 @@ class Search:
     def patient(self) -> str | None:
         """The id of the one patient whose resources are asked for, or None."""
         named = {*self.asked("patient"), *self.asked("subject")}
-        ids = {(reference_key(value) or ("Patient", value))[1] for value in named}
-        return ids.pop() if len(ids) == 1 else None
+        keys = {reference_key(value) or ("Patient", value) for value in named}
+        if len(keys) != 1:
+            return None
+        resource_type, key = keys.pop()
+        return key if resource_type == "Patient" else None
 
 
 def read_search(
@@ -109,7 +112,10 @@ def _read_filter(
 def carry_out(search: Search, store: Store) -> list[JsonObject]:
     """The resources that match, sorted as asked, else in the order in which they came."""
     known = parameters_of(search.resource_type)
-    found = store.of_type(search.resource_type)
+    if search.patient is None:
+        found = store.of_type(search.resource_type)
+    else:
+        found = store.of_patient(search.resource_type, search.patient)
     for name, value in search.filters:
         found = [one for one in found if matches(one, known[name], name, value)]
     if not found:

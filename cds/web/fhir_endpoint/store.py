@@ -14,6 +14,7 @@ class Store:
     def __init__(self) -> None:
         self._by_type: dict[str, dict[str, JsonObject]] = {}
         self._filed_under: dict[tuple[str, str], str] = {}
+        self._by_subject: dict[str, tuple[dict[str, JsonObject], dict[str, list[JsonObject]]]] = {}
         self._writing = Lock()
 
     def put(self, resource: JsonObject, *, filed_under: str = "") -> bool:
@@ -71,6 +72,20 @@ class Store:
     def of_type(self, resource_type: str) -> list[JsonObject]:
         """All resources of a type."""
         return list(self._by_type.get(resource_type, {}).values())
+
+    def of_patient(self, resource_type: str, patient: str) -> list[JsonObject]:
+        """The resources of a type whose subject or patient is the one with this id."""
+        of_type = self._by_type.get(resource_type, {})
+        indexed, by_subject = self._by_subject.get(resource_type, ({}, {}))
+        if indexed is not of_type:  # a write puts a new dict in place, so the index is stale
+            by_subject = {}
+            for resource in of_type.values():
+                named = (resource.get("subject"), resource.get("patient"))
+                for key in {reference_key(reference) for reference in named}:
+                    if key is not None and key[0] == "Patient":
+                        by_subject.setdefault(key[1], []).append(resource)
+            self._by_subject[resource_type] = of_type, by_subject
+        return list(by_subject.get(patient, []))
 
     def resolve(self, reference: Json) -> JsonObject | None:
         """What a Reference names, or None: contained, elsewhere, or no reference at all."""
