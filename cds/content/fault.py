@@ -1,4 +1,4 @@
-"""What is wrong in a content file, said to the person who can mend it."""
+"""What is wrong in a trial or mapping file, and how to put it right."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong in a trial or mapping file."""
+    """One thing wrong in a file; `line` counts from 1, `try_this` may be empty."""
 
     file: str
     line: int
@@ -19,14 +19,14 @@ class Fault:
     try_this: str = ""
 
     def __str__(self) -> str:
-        """'trials/NCT…/inclusion.yaml:41: No concept is called 'x'. Did you mean 'y'?'."""
+        """`file:line: what is wrong. What to do.`, as editors can jump to."""
         return f"{self.file}:{self.line}: {self.says} {self.try_this}".rstrip()
 
 
-class ContentFaults(Exception):  # noqa: N818 - it carries faults, all at once
-    """All faults that were found in the content, in the order of the files."""
+class ContentFaults(Exception):  # noqa: N818 - it carries several faults, each one a sentence
+    """All faults that reading some content files found."""
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        """Hold the faults; the message lists one per line."""
-        super().__init__("\n".join(str(fault) for fault in faults))
-        self.faults = list(faults)
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        """Hold the faults in the order of files and lines."""
+        self.faults = tuple(sorted(faults, key=lambda fault: (fault.file, fault.line)))
+        super().__init__("\n".join(str(fault) for fault in self.faults))
