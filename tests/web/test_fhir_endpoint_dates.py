@@ -57,6 +57,22 @@ def test_a_patient_is_as_old_on_the_shifted_day_as_in_the_story(
     assert abs((date.fromisoformat(moved) - born).days - days) <= 1
 
 
+def test_a_birthday_on_the_story_day_stays_one_across_a_leap_day() -> None:
+    """730 days on, 29 February comes between: 17 years old by plain days, 18 in the story."""
+    born = {
+        "birthDate": "2008-03-01",
+        "_birthDate": {"extension": [{"valueDateTime": "2008-03-01T04:05:00Z"}]},
+        "meta": {"lastUpdated": "2026-02-01T00:00:00Z"},
+    }
+    assert shift_dates(born, 730)["birthDate"] == "2010-03-01"
+    assert shift_dates(born, 730, day=DAY) == {
+        "birthDate": "2010-02-28",
+        "_birthDate": {"extension": [{"valueDateTime": "2010-02-28T04:05:00Z"}]},
+        "meta": {"lastUpdated": "2028-02-01T00:00:00Z"},
+    }
+    assert years("2010-02-28", date(2028, 2, 29)) == years("2008-03-01", DAY) == (18, 18)
+
+
 @given(year=st.integers(1900, 2100), days=SHIFTS)
 def test_a_year_of_birth_gives_the_same_ages_and_stays_a_year(year: int, days: int) -> None:
     moved = shift_dates({"birthDate": str(year)}, days, day=DAY)["birthDate"]
