@@ -57,7 +57,7 @@ def test_a_patient_is_as_old_on_the_shifted_day_as_in_the_story(
     assert abs((date.fromisoformat(moved) - born).days - days) <= 1
 
 
-def test_a_birthday_on_the_story_day_stays_one_across_a_leap_day() -> None:
+def test_a_patient_just_of_age_stays_so_across_a_leap_day() -> None:
     """730 days on, 29 February comes between: 17 years old by plain days, 18 in the story."""
     born = {
         "birthDate": "2008-03-01",

@@ -40,7 +40,7 @@ class Logged(NamedTuple):
     had_authorization: bool
 
 
-def create_fhir_app(
+def create_fhir_app(  # noqa: PLR0913 - each is one switch, by keyword
     store: Store,
     *,
     faults: Faults | None = None,

@@ -22,7 +22,7 @@ _CODES = {
 _NO_RESULTS = "Resource request returns no results."
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - an answer of the server, not an error in it
     """A request that is not carried out: HTTP status, one sentence, headers of the answer.
 
     The sentence never repeats a value that the client sent: it may name a patient.
