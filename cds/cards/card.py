@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,7 +21,7 @@ from cds.core.assessment import card_extension
 from cds.core.criterion import Overall, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from cds.core.assessment import Assessment
     from cds.core.criterion import Decision, Determination
@@ -103,7 +104,9 @@ def trial_card(
                 "display": f"{trial.id}: {determination.overall.value}",
             },
         },
-        "links": [{"label": f"{trial.id} on ClinicalTrials.gov", "url": trial.url, "type": "absolute"}],
+        "links": [
+            {"label": f"{trial.id} on ClinicalTrials.gov", "url": trial.url, "type": "absolute"}
+        ],
         "overrideReasons": [
             {"code": code, "system": OVERRIDE_SYSTEM, "display": display}
             for code, display in OVERRIDE_REASONS.items()
@@ -169,8 +172,10 @@ def _unreadable_card(
     trials = ", ".join(d.trial.id for d in determinations)
     says = [p.says for p in assessment.problems if p.kind in {"not-retrieved", "incomplete"}]
     lines = [
-        "The problem list could not be read completely, so nobody can say whether this patient has "
-        f"one of the diagnoses that {trials} ask for.",
+        (
+            "The problem list could not be read completely, so nobody can say whether this patient has "
+            f"one of the diagnoses that {trials} ask for."
+        ),
         "This is not a statement that no trial fits.",
         *(f"- {says_one}" for says_one in dict.fromkeys(says)),
     ]

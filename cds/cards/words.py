@@ -15,7 +15,13 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _ISO_DAY = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)\b(?:T[\d:.]+(?:Z|[+-]\d\d:\d\d)?)?")
 _POWER = re.compile(r"\b10\*(\d+)/")
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-_UNITS = {"mm[Hg]": "mmHg", "m[IU]/L": "mIU/L", "[IU]": "IU", "g/(24.h)": "g/24 h", "umol/L": "µmol/L"}
+_UNITS = {
+    "mm[Hg]": "mmHg",
+    "m[IU]/L": "mIU/L",
+    "[IU]": "IU",
+    "g/(24.h)": "g/24 h",
+    "umol/L": "µmol/L",
+}
 
 
 def plain(text: str) -> str:

@@ -36,7 +36,17 @@ KEYS: Mapping[str, frozenset[str]] = {
     "age": frozenset({"at_least", "at_most"}),
     "sex": frozenset({"unrecorded"}),
     "lab": frozenset(
-        {"at_least", "at_most", "above", "below", "is", "look_back", "any_result", "none", "undecided"}
+        {
+            "at_least",
+            "at_most",
+            "above",
+            "below",
+            "is",
+            "look_back",
+            "any_result",
+            "none",
+            "undecided",
+        }
     ),
     "finding": frozenset({"when", "resolved", "within", "older", "ended_within", "except"}),
     "procedure": frozenset({"within", "at_least_after", "when", "older", "except"}),
@@ -46,7 +56,12 @@ KEYS: Mapping[str, frozenset[str]] = {
     "any_of": frozenset(),
     "not": frozenset(),
 }
-_SIGNS = {"at_least": Sign.AT_LEAST, "at_most": Sign.AT_MOST, "above": Sign.ABOVE, "below": Sign.BELOW}
+_SIGNS = {
+    "at_least": Sign.AT_LEAST,
+    "at_most": Sign.AT_MOST,
+    "above": Sign.ABOVE,
+    "below": Sign.BELOW,
+}
 _ABSENT = {"no": Absent.NO, "review": Absent.REVIEW}
 _WEIGHT = {"review": Weight.REVIEW, "no": Weight.AGAINST}
 _TIME = {"ever": Time.EVER, "current": Time.CURRENT}

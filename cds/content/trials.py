@@ -184,7 +184,9 @@ class _Loader:
         value = table.get(key)
         if isinstance(value, str) and value.strip():
             return value
-        self._fault(file, table.line_of(key), f"'{key}' is missing or no text.", f"Write '{key}: …'.")
+        self._fault(
+            file, table.line_of(key), f"'{key}' is missing or no text.", f"Write '{key}: …'."
+        )
         return ""
 
     def _head_look_back(self, head: Table, file: str) -> Span | None:
@@ -199,7 +201,9 @@ class _Loader:
     def _recruitment(self, head: Table, file: str) -> Recruitment:
         table = head.get("recruitment")
         if not isinstance(table, Table):
-            self._fault(file, head.line, "'recruitment' is missing.", "Give status, recruiting, as_of.")
+            self._fault(
+                file, head.line, "'recruitment' is missing.", "Give status, recruiting, as_of."
+            )
             return Recruitment("", recruiting=False, as_of="")
         return Recruitment(
             self._text(table, "status", file),
@@ -212,7 +216,9 @@ class _Loader:
         table = self._table(read_yaml(self.folder / file, name), name)
         rows = table.get("criteria")
         if not isinstance(rows, Items):
-            self._fault(name, table.line, "'criteria' must be a list.", "Write '- id: I01a' under it.")
+            self._fault(
+                name, table.line, "'criteria' must be a list.", "Write '- id: I01a' under it."
+            )
             return
         for row, line in zip(rows, rows.lines, strict=True):
             if not isinstance(row, Table):
@@ -288,5 +294,3 @@ def _lab_concepts(form: Characteristic) -> Iterator[str]:
         yield from form.concepts
     for part in form.parts():
         yield from _lab_concepts(part)
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date  # noqa: TC003 - msgspec resolves the annotation at run time
+from datetime import date
 from enum import Enum
 
 import msgspec

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date  # noqa: TC003 - msgspec resolves the annotation at run time
+from datetime import date
 from typing import Any
 
 import msgspec
 
 from cds.core.criterion import Decision, Determination
-from cds.core.facts import Problem  # noqa: TC001 - a Struct field
+from cds.core.facts import Problem
 
 
 class Assessment(msgspec.Struct, frozen=True):

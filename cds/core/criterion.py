@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,7 +12,6 @@ from cds.core.answer import Answer, Evidence, Missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import date
 
     from cds.core.facts import Facts
     from cds.core.when import Evaluation
@@ -112,9 +112,7 @@ class Determination(msgspec.Struct, frozen=True):
 
     def with_status(self, status: Status) -> tuple[Decision, ...]:
         """The decisions of one status, in protocol order."""
-        return tuple(
-            decision for decision in self.decisions if decision.status is status
-        )
+        return tuple(decision for decision in self.decisions if decision.status is status)
 
     @property
     def target(self) -> Decision:

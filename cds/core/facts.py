@@ -6,15 +6,15 @@ an entry on first use, and hold nothing for a concept that the record does not m
 
 from __future__ import annotations
 
-from decimal import Decimal  # noqa: TC003 - msgspec resolves the annotation at run time
+from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from cds.core.answer import Gap  # noqa: TC001 - msgspec resolves the annotation at run time
-from cds.core.truth import Truth  # noqa: TC001 - msgspec resolves the annotation at run time
-from cds.core.when import When  # noqa: TC001 - msgspec resolves the annotation at run time
+from cds.core.answer import Gap
+from cds.core.truth import Truth
+from cds.core.when import When
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

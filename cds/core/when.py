@@ -64,9 +64,7 @@ def read_when(text: str, zone: tzinfo = UTC) -> When | None:
         year, month, day = (int(part) if part else None for part in parts.groups())
         first = date(year or 0, month or 1, day or 1)
         last_month = month or 12
-        last = date(
-            first.year, last_month, day or monthrange(first.year, last_month)[1]
-        )
+        last = date(first.year, last_month, day or monthrange(first.year, last_month)[1])
         start, end = day_range(first, last, zone)
     except (ValueError, OverflowError):
         return None
@@ -75,11 +73,7 @@ def read_when(text: str, zone: tzinfo = UTC) -> When | None:
 
 def _read_instant(text: str, zone: tzinfo) -> When:
     moment = datetime.fromisoformat(text)
-    moment = (
-        moment.replace(tzinfo=zone)
-        if moment.tzinfo is None
-        else moment.astimezone(zone)
-    )
+    moment = moment.replace(tzinfo=zone) if moment.tzinfo is None else moment.astimezone(zone)
     instant = microseconds(moment)
     return When(text, moment.date(), moment.date(), instant, instant)
 

@@ -6,7 +6,7 @@ only where the resource types were read completely (closed world over what was r
 
 from __future__ import annotations
 
-from datetime import date  # noqa: TC003 - msgspec resolves the annotation at run time
+from datetime import date
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -68,9 +68,7 @@ def conclude(
         gaps.append(Missing(concept, Gap.JUDGEMENT))
         says.append(_say(review))
     if gaps:
-        return Answer(
-            Truth.UNKNOWN, "; ".join(says), _evidence([*undated, *review]), tuple(gaps)
-        )
+        return Answer(Truth.UNKNOWN, "; ".join(says), _evidence([*undated, *review]), tuple(gaps))
     against = [entry for entry in weighed if entry.weight is Weight.AGAINST]
     reason = _say(against) if against else absent
     return Answer(Truth.NOT_MET, reason, _evidence(against))

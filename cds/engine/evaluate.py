@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cds.core.answer import Answer
 from cds.core.criterion import (
     Criterion,
     Decision,
@@ -18,9 +17,9 @@ from cds.core.truth import Truth, negate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
     from datetime import date
 
+    from cds.core.answer import Answer
     from cds.core.facts import Facts
     from cds.core.when import Evaluation
 

@@ -10,7 +10,7 @@ from cds.core.answer import Answer, Evidence
 from cds.core.facts import Clinical, Condition, Facts, Mark
 from cds.core.truth import Truth
 from cds.engine.entries import Weighed, Weight, conclude, none_recorded, unread
-from cds.engine.window import Window  # noqa: TC001 - a Struct field
+from cds.engine.window import Window
 from cds.engine.words import day
 
 if TYPE_CHECKING:
@@ -78,11 +78,7 @@ class Finding(msgspec.Struct, frozen=True):
     def _weight(self, condition: Condition, mark: Mark, asked: Evaluation) -> Weight:
         inactive = condition.clinical is Clinical.INACTIVE or mark.history
         if self.ended_within is not None:
-            return (
-                self._weight_by_end(condition, mark, asked)
-                if inactive
-                else Weight.DECIDES
-            )
+            return self._weight_by_end(condition, mark, asked) if inactive else Weight.DECIDES
         if self.active and inactive:
             return self.resolved
         if self.within is None:
@@ -94,9 +90,7 @@ class Finding(msgspec.Struct, frozen=True):
             return Weight.UNDATED
         return Weight.DECIDES if inside is Truth.MET else self.older
 
-    def _weight_by_end(
-        self, condition: Condition, mark: Mark, asked: Evaluation
-    ) -> Weight:
+    def _weight_by_end(self, condition: Condition, mark: Mark, asked: Evaluation) -> Weight:
         """How an entry that is over weighs when its end must lie in the window."""
         assert self.ended_within is not None  # noqa: S101 - asked only with a window
         if mark.history or condition.ended_unreadable:
@@ -108,9 +102,7 @@ class Finding(msgspec.Struct, frozen=True):
             return Weight.DECIDES if inside is Truth.MET else Weight.AGAINST
         if condition.event is not None:
             # It cannot have ended before it began; a later end is not known.
-            began_inside = (
-                self.ended_within.covers(condition.event, asked.on) is Truth.MET
-            )
+            began_inside = self.ended_within.covers(condition.event, asked.on) is Truth.MET
             return Weight.DECIDES if began_inside else Weight.UNDATED
         return Weight.UNDATED
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cds.core.answer import Answer, Evidence, Missing
-from cds.core.criterion import Characteristic  # noqa: TC001 - a Struct field
+from cds.core.criterion import Characteristic
 from cds.core.truth import Truth, negate
 
 if TYPE_CHECKING:
@@ -25,9 +25,7 @@ class AllOf(msgspec.Struct, frozen=True):
 
     def answer(self, facts: Facts, asked: Evaluation) -> Answer:
         """Decide every part, so that the reason can name all that count."""
-        return _combine(
-            [part.answer(facts, asked) for part in self.of], decisive=Truth.NOT_MET
-        )
+        return _combine([part.answer(facts, asked) for part in self.of], decisive=Truth.NOT_MET)
 
     def parts(self) -> Iterator[Characteristic]:
         """The parts, in order."""
@@ -41,9 +39,7 @@ class AnyOf(msgspec.Struct, frozen=True):
 
     def answer(self, facts: Facts, asked: Evaluation) -> Answer:
         """Decide every part, so that the reason can name all that count."""
-        return _combine(
-            [part.answer(facts, asked) for part in self.of], decisive=Truth.MET
-        )
+        return _combine([part.answer(facts, asked) for part in self.of], decisive=Truth.MET)
 
     def parts(self) -> Iterator[Characteristic]:
         """The parts, in order."""
@@ -79,9 +75,7 @@ def _combine(answers: Sequence[Answer], *, decisive: Truth) -> Answer:
     """
     deciding = [answer for answer in answers if answer.truth is decisive]
     if deciding:
-        return _joined(
-            decisive, deciding, changes_on=_last([a.changes_on for a in deciding])
-        )
+        return _joined(decisive, deciding, changes_on=_last([a.changes_on for a in deciding]))
     unknown = [answer for answer in answers if answer.truth is Truth.UNKNOWN]
     if unknown:
         settled = [a for a in answers if a.truth is not Truth.UNKNOWN and a.evidence]
@@ -96,9 +90,7 @@ def _last(dates: Sequence[date | None]) -> date | None:
     return max(known) if len(known) == len(dates) else None
 
 
-def _joined(
-    truth: Truth, answers: Sequence[Answer], *, changes_on: date | None
-) -> Answer:
+def _joined(truth: Truth, answers: Sequence[Answer], *, changes_on: date | None) -> Answer:
     if len(answers) == 1:
         only = answers[0]
         return Answer(truth, only.reason, only.evidence, only.gaps, changes_on)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cds.core.answer import Answer, Evidence, Gap, Missing
-from cds.core.criterion import Characteristic  # noqa: TC001 - a Struct field
+from cds.core.criterion import Characteristic
 from cds.core.truth import Truth
 
 if TYPE_CHECKING:

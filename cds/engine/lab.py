@@ -11,7 +11,7 @@ import msgspec
 from cds.core.answer import Answer, Evidence, Gap, Missing
 from cds.core.facts import Facts, Reading, ReferenceRange, Result, Retrieval
 from cds.core.truth import Truth
-from cds.core.when import Span, completed_years  # noqa: TC001 - Span is a Struct field
+from cds.core.when import Span, completed_years
 from cds.engine.words import amount, day, number, reading
 
 if TYPE_CHECKING:
@@ -92,9 +92,7 @@ class Lab(msgspec.Struct, frozen=True):
         """Decide by the newest result; say which gap stands in the way where it cannot."""
         valued, skipped = self._candidates(facts, asked)
         if not valued:
-            return self._nothing(
-                facts, Gap.NO_VALUE if skipped else Gap.NOT_RECORDED, skipped
-            )
+            return self._nothing(facts, Gap.NO_VALUE if skipped else Gap.NOT_RECORDED, skipped)
         newest = _newest(valued)
         if any(result.reading is None for result in newest):
             return self._unusable(newest, valued)
@@ -106,9 +104,7 @@ class Lab(msgspec.Struct, frozen=True):
         """A leaf has none."""
         return iter(())
 
-    def _candidates(
-        self, facts: Facts, asked: Evaluation
-    ) -> tuple[list[Result], list[Result]]:
+    def _candidates(self, facts: Facts, asked: Evaluation) -> tuple[list[Result], list[Result]]:
         """Results with a value that are not after the evaluation instant, and those passed over."""
         valued: list[Result] = []
         skipped: list[Result] = []
@@ -119,9 +115,7 @@ class Lab(msgspec.Struct, frozen=True):
                 (valued if result.skipped is None else skipped).append(result)
         return valued, skipped
 
-    def _nothing(
-        self, facts: Facts, gap: Gap, results: Sequence[Result] = ()
-    ) -> Answer:
+    def _nothing(self, facts: Facts, gap: Gap, results: Sequence[Result] = ()) -> Answer:
         """No usable result: what that means, and for what reason there is none."""
         concept = self.concepts[0]
         evidence = _evidence(results)
@@ -137,9 +131,7 @@ class Lab(msgspec.Struct, frozen=True):
         if self.absent is Absent.NO:
             return Answer(Truth.NOT_MET, says, evidence)
         if self.absent is Absent.REVIEW:
-            return Answer(
-                Truth.UNKNOWN, says, evidence, (Missing(concept, Gap.JUDGEMENT),)
-            )
+            return Answer(Truth.UNKNOWN, says, evidence, (Missing(concept, Gap.JUDGEMENT),))
         return Answer(
             Truth.UNKNOWN,
             f"{says} ({self._needs()})",
@@ -151,13 +143,10 @@ class Lab(msgspec.Struct, frozen=True):
         """The newest result cannot be used: name it and the newest one that can."""
         bad = [result for result in newest if result.reading is None]
         gaps = tuple(
-            dict.fromkeys(
-                Missing(self.concepts[0], r.unusable or Gap.NO_VALUE) for r in bad
-            )
+            dict.fromkeys(Missing(self.concepts[0], r.unusable or Gap.NO_VALUE) for r in bad)
         )
         says = "; ".join(
-            f"{self._shown([r])} cannot be used ({_WHY[r.unusable or Gap.NO_VALUE]})"
-            for r in bad
+            f"{self._shown([r])} cannot be used ({_WHY[r.unusable or Gap.NO_VALUE]})" for r in bad
         )
         usable = [result for result in valued if result.reading is not None]
         older = _newest(usable)[:1] if usable else []
@@ -165,14 +154,10 @@ class Lab(msgspec.Struct, frozen=True):
             says += f"; newest usable: {self._shown(older)}"
         return Answer(Truth.UNKNOWN, says, _evidence([*bad, *older]), gaps)
 
-    def _ever(
-        self, valued: Sequence[Result], facts: Facts, asked: Evaluation
-    ) -> Answer:
+    def _ever(self, valued: Sequence[Result], facts: Facts, asked: Evaluation) -> Answer:
         """Whether any usable result at any time meets the bound."""
         usable = [result for result in valued if result.reading is not None]
-        met = [
-            r for r in usable if self._meets(r, facts.patient, asked)[0] is Truth.MET
-        ]
+        met = [r for r in usable if self._meets(r, facts.patient, asked)[0] is Truth.MET]
         if met:
             return Answer(Truth.MET, self._shown(met), _evidence(met))
         if facts.retrieved("Observation", self.category) is not Retrieval.COMPLETE:
@@ -199,25 +184,19 @@ class Lab(msgspec.Struct, frozen=True):
         answers = {self._meets(result, facts.patient, asked) for result in newest}
         says = f"{self._shown(newest)} ({self._needs(newest, facts.patient, asked)})"
         later = [
-            s
-            for s in skipped
-            if s.when and newest[0].when and s.when.end > newest[0].when.end
+            s for s in skipped if s.when and newest[0].when and s.when.end > newest[0].when.end
         ]
         if later:
             says += f"; passed over: {self._why_skipped(later)}"
         if len({truth for truth, _ in answers}) > 1:
-            return Answer(
-                Truth.UNKNOWN, says, evidence, (Missing(concept, Gap.CONFLICTING),)
-            )
+            return Answer(Truth.UNKNOWN, says, evidence, (Missing(concept, Gap.CONFLICTING),))
         truth, gap = next(iter(answers))
         if truth is not Truth.UNKNOWN:
             return Answer(truth, says, evidence)
         assert gap is not None  # noqa: S101 - an undecided value comes with its gap
         if self.undecided is Absent.REVIEW and gap is Gap.NO_VALUE:
             gap = Gap.JUDGEMENT
-        return Answer(
-            Truth.UNKNOWN, f"{says}: {_WHY[gap]}", evidence, (Missing(concept, gap),)
-        )
+        return Answer(Truth.UNKNOWN, f"{says}: {_WHY[gap]}", evidence, (Missing(concept, gap),))
 
     def _recency(self, result: Result, asked: Evaluation) -> Truth:
         """MET: inside the look-back; NOT_MET: too old; UNKNOWN: its date leaves it open."""
@@ -246,9 +225,7 @@ class Lab(msgspec.Struct, frozen=True):
         highs, gap = _highs(result, patient, asked)
         if gap is not None:
             return Truth.UNKNOWN, gap
-        answers = [
-            self._compare(value, b.against(high)) for b in bounds for high in highs
-        ]
+        answers = [self._compare(value, b.against(high)) for b in bounds for high in highs]
         return _agree(answers, Gap.CONFLICTING if len(highs) > 1 else Gap.NO_VALUE)
 
     def _compare(self, value: Reading, limit: Decimal) -> Truth:
@@ -276,14 +253,8 @@ class Lab(msgspec.Struct, frozen=True):
         """'ANC 2.1 10*9/L on 2026-02-20', with the value as received where none is canonical."""
         parts = []
         for result in results:
-            value = (
-                reading(result.reading, self.unit)
-                if result.reading is not None
-                else None
-            )
-            parts.append(
-                f"{self.label} {value or result.display} on {day(result.when)}"
-            )
+            value = reading(result.reading, self.unit) if result.reading is not None else None
+            parts.append(f"{self.label} {value or result.display} on {day(result.when)}")
         return " and ".join(parts)
 
     def _why_skipped(self, results: Sequence[Result]) -> str:
@@ -303,9 +274,7 @@ class Lab(msgspec.Struct, frozen=True):
             return f"{lead} positive"
         assert self.sign is not None  # noqa: S101 - a bound comes with its sign
         bounds = [
-            b
-            for b in self.bounds
-            if b.sex is None or patient is None or b.sex == patient.sex
+            b for b in self.bounds if b.sex is None or patient is None or b.sex == patient.sex
         ] or list(self.bounds)
         words = " or ".join(
             f"{self.sign.value} {b.words(self.unit)}{f' ({b.sex})' if b.sex else ''}"
@@ -376,9 +345,7 @@ def _highs(
     return highs, None
 
 
-def _fits(
-    limits: ReferenceRange, patient: Patient, result: Result, asked: Evaluation
-) -> bool:
+def _fits(limits: ReferenceRange, patient: Patient, result: Result, asked: Evaluation) -> bool:
     """Whether a range may apply to the patient; an age that is not known does not fit."""
     known_sex = patient.sex in {"male", "female"}
     if limits.sex is not None and known_sex and limits.sex != patient.sex:
@@ -401,9 +368,7 @@ def _fits(
     )
 
 
-def _agree(
-    answers: Sequence[Truth], gap: Gap = Gap.NO_VALUE
-) -> tuple[Truth, Gap | None]:
+def _agree(answers: Sequence[Truth], gap: Gap = Gap.NO_VALUE) -> tuple[Truth, Gap | None]:
     """The answer that all give; UNKNOWN with the gap where they differ or leave it open."""
     if len(set(answers)) == 1 and answers[0] is not Truth.UNKNOWN:
         return answers[0], None

@@ -11,7 +11,7 @@ from cds.core.answer import Answer, Evidence, Gap, Missing
 from cds.core.facts import Course, Exposure, Facts, Mark, Retrieval
 from cds.core.truth import Truth
 from cds.engine.entries import Weighed, Weight, conclude
-from cds.engine.window import Window  # noqa: TC001 - a Struct field
+from cds.engine.window import Window
 from cds.engine.words import day
 
 if TYPE_CHECKING:
@@ -97,50 +97,32 @@ class Medication(msgspec.Struct, frozen=True):
     ) -> Answer:
         """Count different ingredients; what may count decides whether fewer is certain."""
         sure = {name for name, entry in entries if entry.weight is Weight.DECIDES}
-        undated = {
-            name for name, entry in entries if entry.weight is Weight.UNDATED
-        } - sure
-        maybe = (
-            {name for name, entry in entries if entry.weight is Weight.REVIEW}
-            - sure
-            - undated
-        )
+        undated = {name for name, entry in entries if entry.weight is Weight.UNDATED} - sure
+        maybe = {name for name, entry in entries if entry.weight is Weight.REVIEW} - sure - undated
         counted = [entry for _, entry in entries if entry.weight is not Weight.AGAINST]
         concept = self.concepts[0]
         if len(sure) >= self.distinct:
             says = f"{len(sure)} different {self.label}s: {', '.join(sorted(sure))}"
             evidence = tuple(
-                dict.fromkeys(
-                    e.evidence for _, e in entries if e.weight is Weight.DECIDES
-                )
+                dict.fromkeys(e.evidence for _, e in entries if e.weight is Weight.DECIDES)
             )
             return Answer(Truth.MET, says, evidence)
-        evidence = tuple(
-            dict.fromkeys(entry.evidence for entry in (*counted, *strangers))
-        )
+        evidence = tuple(dict.fromkeys(entry.evidence for entry in (*counted, *strangers)))
         known = f"{len(sure)} {self.label}(s) for certain"
         unread = _unread(facts)
         if unread:
             says = f"{known}; {' and '.join(unread)} could not be read completely"
-            return Answer(
-                Truth.UNKNOWN, says, evidence, (Missing(concept, Gap.NOT_RETRIEVED),)
-            )
+            return Answer(Truth.UNKNOWN, says, evidence, (Missing(concept, Gap.NOT_RETRIEVED),))
         if len(sure | undated) >= self.distinct:
             says = "; ".join(dict.fromkeys([known, *(e.says for e in counted)]))
             return Answer(Truth.UNKNOWN, says, evidence, (Missing(concept, Gap.DATE),))
         if strangers or len(sure | undated | maybe) >= self.distinct:
-            says = "; ".join(
-                dict.fromkeys([known, *(e.says for e in (*counted, *strangers))])
-            )
-            return Answer(
-                Truth.UNKNOWN, says, evidence, (Missing(concept, Gap.JUDGEMENT),)
-            )
+            says = "; ".join(dict.fromkeys([known, *(e.says for e in (*counted, *strangers))]))
+            return Answer(Truth.UNKNOWN, says, evidence, (Missing(concept, Gap.JUDGEMENT),))
         says = f"{len(sure)} current {self.label}(s)" if sure else self._absent(facts)
         return Answer(Truth.NOT_MET, says, evidence)
 
-    def _weighed_stranger(
-        self, exposure: Exposure, asked: Evaluation
-    ) -> Weighed | None:
+    def _weighed_stranger(self, exposure: Exposure, asked: Evaluation) -> Weighed | None:
         """An entry that nobody could recognise: for a human, if its time may fit."""
         if exposure.local:
             return None
@@ -153,18 +135,14 @@ class Medication(msgspec.Struct, frozen=True):
             f"{exposure.display!r} is not recognised",
         )
 
-    def _weighed(
-        self, exposure: Exposure, mark: Mark, asked: Evaluation
-    ) -> Weighed | None:
+    def _weighed(self, exposure: Exposure, mark: Mark, asked: Evaluation) -> Weighed | None:
         """None for an entry that lies after the evaluation date: it is no fact yet."""
         weight = self._weight(exposure, asked)
         if weight is None:
             return None
         says = f"{exposure.display} ({self._time_in_words(exposure)}"
         if exposure.local:
-            return Weighed(
-                Weight.AGAINST, _evidence(exposure), f"{says}, for local use)"
-            )
+            return Weighed(Weight.AGAINST, _evidence(exposure), f"{says}, for local use)")
         certain = mark.decides and not exposure.flush
         if not certain and weight in {Weight.DECIDES, Weight.UNDATED}:
             weight = Weight.REVIEW
@@ -229,10 +207,7 @@ def _weight_now(exposure: Exposure, asked: Evaluation) -> Weight:
 
 def _weight_in_window(exposure: Exposure, within: Window, asked: Evaluation) -> Weight:
     """Where the last use lies: at its recorded end, still running, or between start and supply."""
-    if (
-        exposure.start is not None
-        and within.covers(exposure.start, asked.on) is Truth.MET
-    ):
+    if exposure.start is not None and within.covers(exposure.start, asked.on) is Truth.MET:
         return Weight.DECIDES
     if exposure.end is not None:
         inside = within.covers(exposure.end, asked.on)
@@ -251,9 +226,7 @@ def _weight_in_window(exposure: Exposure, within: Window, asked: Evaluation) -> 
 
 def _evidence(exposure: Exposure) -> Evidence:
     when = exposure.end or exposure.start
-    return Evidence(
-        exposure.reference, exposure.display, None if when is None else when.text
-    )
+    return Evidence(exposure.reference, exposure.display, None if when is None else when.text)
 
 
 def _unread(facts: Facts) -> list[str]:

@@ -30,14 +30,8 @@ class Age(msgspec.Struct, frozen=True):
         needs = self._needs()
         if birth is None or birth.first > asked.on:
             gap = Gap.NOT_RECORDED if facts.patient.birth_text is None else Gap.DATE
-            says = (
-                "no date of birth"
-                if gap is Gap.NOT_RECORDED
-                else "date of birth cannot be read"
-            )
-            return Answer(
-                Truth.UNKNOWN, f"{says} ({needs})", (), (Missing("age", gap),)
-            )
+            says = "no date of birth" if gap is Gap.NOT_RECORDED else "date of birth cannot be read"
+            return Answer(Truth.UNKNOWN, f"{says} ({needs})", (), (Missing("age", gap),))
         oldest = completed_years(birth.first, asked.on)
         youngest = completed_years(min(birth.last, asked.on), asked.on)
         years = f"{youngest}" if youngest == oldest else f"{youngest} or {oldest}"
@@ -85,9 +79,7 @@ class Sex(msgspec.Struct, frozen=True):
             return Answer(truth_of(sex in self.sexes), says, evidence)
         if self.otherwise is not Truth.UNKNOWN:
             return Answer(self.otherwise, says, evidence)
-        return Answer(
-            Truth.UNKNOWN, says, evidence, (Missing("sex", Gap.NOT_RECORDED),)
-        )
+        return Answer(Truth.UNKNOWN, says, evidence, (Missing("sex", Gap.NOT_RECORDED),))
 
     def parts(self) -> Iterator[Characteristic]:
         """A leaf has none."""

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cds.core.answer import Answer, Evidence
-from cds.core.facts import Condition, Facts, Mark, Procedure
 from cds.core.truth import Truth
 from cds.engine.entries import Weighed, Weight, conclude, none_recorded, unread
-from cds.engine.window import Window  # noqa: TC001 - a Struct field
+from cds.engine.window import Window
 from cds.engine.words import day
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cds.core.criterion import Characteristic
+    from cds.core.facts import Condition, Facts, Mark, Procedure
     from cds.core.when import Evaluation, When
 
 
@@ -43,9 +43,7 @@ class ProcedureDone(msgspec.Struct, frozen=True):
             weighed += [
                 self._weighed(procedure, mark, asked)
                 for procedure, mark in facts.procedures.get(concept, ())
-                if not (
-                    procedure.start is not None and procedure.start.start > asked.end
-                )
+                if not (procedure.start is not None and procedure.start.start > asked.end)
                 and self.excluding.isdisjoint(procedure.concepts)
             ]
             if "Condition" in self.types:
@@ -62,9 +60,7 @@ class ProcedureDone(msgspec.Struct, frozen=True):
             else none_recorded(
                 facts,
                 self.label,
-                "procedures and conditions"
-                if "Condition" in self.types
-                else "procedures",
+                "procedures and conditions" if "Condition" in self.types else "procedures",
                 *self.types,
             ),
             unread=unread(facts, *self.types),
@@ -81,15 +77,12 @@ class ProcedureDone(msgspec.Struct, frozen=True):
         if not certain and weight in {Weight.DECIDES, Weight.UNDATED}:
             weight = Weight.REVIEW
         text = None if last is None else last.text
-        says = f"{procedure.display} ({'in progress since ' if procedure.running else ''}{day(last)}"
+        says = (
+            f"{procedure.display} ({'in progress since ' if procedure.running else ''}{day(last)}"
+        )
         says += ")" if certain else ", not certain to count)"
         changes_on = None
-        if (
-            weight is Weight.DECIDES
-            and self.within is not None
-            and last
-            and not procedure.running
-        ):
+        if weight is Weight.DECIDES and self.within is not None and last and not procedure.running:
             changes_on = self.within.clear_of(last.last)
         return Weighed(
             weight,
@@ -98,17 +91,12 @@ class ProcedureDone(msgspec.Struct, frozen=True):
             changes_on,
         )
 
-    def _weight(
-        self, procedure: Procedure, last: When | None, asked: Evaluation
-    ) -> Weight:
+    def _weight(self, procedure: Procedure, last: When | None, asked: Evaluation) -> Weight:
         if self.within is None or procedure.running:
             return Weight.DECIDES
         if last is None:
             return Weight.UNDATED
-        if (
-            procedure.start
-            and self.within.covers(procedure.start, asked.on) is Truth.MET
-        ):
+        if procedure.start and self.within.covers(procedure.start, asked.on) is Truth.MET:
             return Weight.DECIDES
         inside = self.within.covers(last, asked.on)
         if inside is Truth.UNKNOWN:
@@ -120,8 +108,6 @@ class ProcedureDone(msgspec.Struct, frozen=True):
         if not mark.decides or condition.doubtful:
             weight = Weight.REVIEW
         when = condition.event
-        evidence = Evidence(
-            condition.reference, condition.display, when.text if when else None
-        )
+        evidence = Evidence(condition.reference, condition.display, when.text if when else None)
         says = f"{condition.display} (recorded as a condition, the procedure's date is not known)"
         return Weighed(weight, evidence, says)

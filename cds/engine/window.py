@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cds.core.truth import Truth
-from cds.core.when import Span  # noqa: TC001 - a Struct field
+from cds.core.when import Span
 
 if TYPE_CHECKING:
     from cds.core.when import When

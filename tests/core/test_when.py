@@ -14,7 +14,8 @@ from cds.engine.window import Window
 
 days = st.dates(date(1990, 1, 1), date(2060, 12, 31))
 spans = st.one_of(
-    st.integers(1, 400).map(lambda n: Span(days=n)), st.integers(1, 60).map(lambda n: Span(months=n))
+    st.integers(1, 400).map(lambda n: Span(days=n)),
+    st.integers(1, 60).map(lambda n: Span(months=n)),
 )
 
 
@@ -38,7 +39,16 @@ def test_a_date_is_every_day_that_it_allows(text: str, first: date, last: date) 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "2026-13-01", "2026-02-30", "yesterday", "20260220", "2026-W09-7", "2026-02-20T25:00:00Z", "0000"],
+    [
+        "",
+        "2026-13-01",
+        "2026-02-30",
+        "yesterday",
+        "20260220",
+        "2026-W09-7",
+        "2026-02-20T25:00:00Z",
+        "0000",
+    ],
 )
 def test_what_is_no_date_is_not_guessed(text: str) -> None:
     """An unreadable date is None, never a nearby one."""
@@ -104,7 +114,9 @@ def test_at_least_21_days_after_is_met_on_the_21st() -> None:
 
 @given(spans, days, st.booleans())
 def test_clears_on_is_the_first_day_outside_the_window(
-    span: Span, last: date, inclusive: bool  # noqa: FBT001
+    span: Span,
+    last: date,
+    inclusive: bool,  # noqa: FBT001
 ) -> None:
     """On clears_on the event is outside; the day before it is still inside."""
     window = Window(span, inclusive)

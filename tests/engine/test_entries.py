@@ -48,10 +48,14 @@ def drug(
 ) -> Exposure:
     """One exposure to clarithromycin."""
     more = {k: when(v) if k == "assumed_end" else v for k, v in more.items()}
-    return Exposure("MedicationStatement/m", "clarithromycin", course, when(start), when(end), **more)
+    return Exposure(
+        "MedicationStatement/m", "clarithromycin", course, when(start), when(end), **more
+    )
 
 
-def taken(*drugs: Exposure, mark: Mark | None = None, time: Time = Time.WINDOW, **facts: Any) -> Answer:
+def taken(
+    *drugs: Exposure, mark: Mark | None = None, time: Time = Time.WINDOW, **facts: Any
+) -> Answer:
     """Whether the drug was taken within 7 days (ever, now)."""
     form = Medication(("d",), "drug", time, SEVEN_DAYS if time is Time.WINDOW else None)
     entries = [(exposure, mark or Mark(ingredient="clarithromycin")) for exposure in drugs]
@@ -182,10 +186,15 @@ def test_different_drugs_are_counted_not_entries() -> None:
     assert count("lisinopril", "hydrochlorothiazide").truth is Truth.MET
     assert gaps(count("lisinopril", unsure=("amlodipine",))) == DATE
     assert gaps(count("lisinopril", unrecognised_drugs=[STRANGER])) == JUDGEMENT
-    assert gaps(count("lisinopril", retrieval={"MedicationRequest": Retrieval.PARTIAL})) == NOT_RETRIEVED
+    assert (
+        gaps(count("lisinopril", retrieval={"MedicationRequest": Retrieval.PARTIAL}))
+        == NOT_RETRIEVED
+    )
 
 
-def condition(status: Clinical = Clinical.NOT_STATED, event: str | None = None, **more: Any) -> Condition:
+def condition(
+    status: Clinical = Clinical.NOT_STATED, event: str | None = None, **more: Any
+) -> Condition:
     """One condition."""
     more = {k: when(v) if k == "ended" else v for k, v in more.items()}
     return Condition("Condition/c", "thrombosis", status, event=when(event), **more)
@@ -344,4 +353,7 @@ def test_any_sex_passes_whatever_is_recorded() -> None:
     for sex in ("male", "female", "other", None):
         facts = Facts(Patient("Patient/p", sex=sex))
         assert Sex().answer(facts, ASKED).truth is Truth.MET
-    assert Sex(("male",)).answer(Facts(Patient("Patient/p", sex="other")), ASKED).truth is Truth.UNKNOWN
+    assert (
+        Sex(("male",)).answer(Facts(Patient("Patient/p", sex="other")), ASKED).truth
+        is Truth.UNKNOWN
+    )

@@ -239,7 +239,9 @@ decimals = st.decimals(0, 100, allow_nan=False, places=3)
 
 
 @given(st.lists(st.tuples(st.integers(0, 60), decimals), max_size=6), st.randoms())
-def test_the_order_of_entries_never_matters(rows: list[tuple[int, Decimal]], random: object) -> None:
+def test_the_order_of_entries_never_matters(
+    rows: list[tuple[int, Decimal]], random: object
+) -> None:
     """Shuffling the record changes no answer."""
     results = [
         result(str(value), f"2026-{1 + day // 28:02d}-{1 + day % 28:02d}") for day, value in rows
