@@ -1,4 +1,4 @@
-"""One patient's way: content is loaded once; a record becomes facts, facts become determinations."""
+"""One patient's way: from content and a record, through facts, to determinations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cds.cards.orders import Orderable
-from cds.content.forms import ConceptInfo
+from cds.content.infos import concept_infos
 from cds.content.mappings import load_terminology
 from cds.content.trials import TrialFolder, load_trials
 from cds.core.assessment import Assessment
@@ -63,22 +63,6 @@ def load_content(folders: Sequence[Path], *, only: Sequence[str] = ()) -> Conten
     for folder in loaded:
         content.update(folder.trial.digest.encode())
     return Content(terminology, tuple(loaded), f"sha256:{content.hexdigest()}")
-
-
-def concept_infos(terminology: Terminology) -> dict[str, ConceptInfo]:
-    """What the forms of trial files need to know of each concept."""
-    infos: dict[str, ConceptInfo] = {}
-    for key, concept in terminology.concepts.items():
-        analyte = next(iter(terminology.analytes_of(key)), None)
-        infos[key] = ConceptInfo(
-            key,
-            concept.label,
-            concept.domain,
-            unit=analyte.unit if analyte else "",
-            category=analyte.category if analyte else "laboratory",
-            types=terminology.types_of(key),
-        )
-    return infos
 
 
 def assess(

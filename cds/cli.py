@@ -94,6 +94,34 @@ def evaluate(bundle: str, on: date | None, trials: tuple[str, ...], as_format: s
         click.echo(assessment_text(assessment, content.labels))
 
 
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8080, show_default=True, help="The port to listen on.")
+def serve(host: str, port: int) -> None:
+    """Run the CDS Hooks service.
+
+    \b
+    Example:
+      TRIAL_CDS_CLIENTS=clients.yaml trial-cds serve --host 0.0.0.0 --port 8080
+    """
+    from cds.settings import SettingsFault, check_listening
+    from cds.web.app import create_app
+    from cds.web.serving import run
+
+    settings = _settings()
+    try:
+        check_listening(settings, host)
+    except SettingsFault as problem:
+        _stop(str(problem))
+    app = create_app(settings, _content(settings), lambda: _today(settings))
+    click.echo(f"trial-cds {cds.__version__} answers at http://{host}:{port}/cds-services", err=True)
+    run(app, host=host, port=port, workers=settings.workers, threads=settings.threads)
+
+
+def _today(settings: Settings) -> date:
+    return datetime.now(settings.timezone).date()
+
+
 def _read(name: str) -> bytes:
     if name == "-":
         return sys.stdin.buffer.read()
@@ -138,7 +166,7 @@ def _content(settings: Settings, trials: Sequence[str] = ()) -> Content:
 def _asked(settings: Settings, on: date | None) -> Evaluation:
     from cds.core.when import Evaluation
 
-    day = on or settings.on or datetime.now(settings.timezone).date()
+    day = on or settings.on or _today(settings)
     return Evaluation.of(day, settings.timezone)
 
 

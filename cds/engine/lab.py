@@ -194,6 +194,9 @@ class Lab(msgspec.Struct, frozen=True):
         if truth is not Truth.UNKNOWN:
             return Answer(truth, says, evidence)
         assert gap is not None  # noqa: S101 - an undecided value comes with its gap
+        if len(self._bounds_for(facts.patient)) > 1:
+            missing = (Missing("sex", Gap.NOT_RECORDED),)
+            return Answer(Truth.UNKNOWN, f"{says}: the sex is not recorded", evidence, missing)
         if self.undecided is Absent.REVIEW and gap is Gap.NO_VALUE:
             gap = Gap.JUDGEMENT
         return Answer(Truth.UNKNOWN, f"{says}: {_WHY[gap]}", evidence, (Missing(concept, gap),))
@@ -218,8 +221,7 @@ class Lab(msgspec.Struct, frozen=True):
         if self.positive:
             presence = Truth.UNKNOWN if value.presence is None else value.presence
             return presence, Gap.NO_VALUE if presence is Truth.UNKNOWN else None
-        bounds = [b for b in self.bounds if b.sex is None or b.sex == patient.sex]
-        bounds = bounds or list(self.bounds)
+        bounds = self._bounds_for(patient)
         if not bounds[0].uln:
             return _agree([self._compare(value, bound.value) for bound in bounds])
         highs, gap = _highs(result, patient, asked)
@@ -227,6 +229,12 @@ class Lab(msgspec.Struct, frozen=True):
             return Truth.UNKNOWN, gap
         answers = [self._compare(value, b.against(high)) for b in bounds for high in highs]
         return _agree(answers, Gap.CONFLICTING if len(highs) > 1 else Gap.NO_VALUE)
+
+    def _bounds_for(self, patient: Patient | None) -> list[Bound]:
+        """The bounds that apply to the patient; all of them where the sex leaves it open."""
+        sex = None if patient is None else patient.sex
+        fitting = [bound for bound in self.bounds if bound.sex is None or bound.sex == sex]
+        return fitting or list(self.bounds)
 
     def _compare(self, value: Reading, limit: Decimal) -> Truth:
         """MET or NOT_MET where every value that the reading allows agrees, else UNKNOWN."""
@@ -273,9 +281,7 @@ class Lab(msgspec.Struct, frozen=True):
         if self.positive:
             return f"{lead} positive"
         assert self.sign is not None  # noqa: S101 - a bound comes with its sign
-        bounds = [
-            b for b in self.bounds if b.sex is None or patient is None or b.sex == patient.sex
-        ] or list(self.bounds)
+        bounds = self._bounds_for(patient)
         words = " or ".join(
             f"{self.sign.value} {b.words(self.unit)}{f' ({b.sex})' if b.sex else ''}"
             for b in bounds

@@ -186,7 +186,8 @@ class Medication(msgspec.Struct, frozen=True):
         if exposure.course is Course.UNCERTAIN:
             return f"on hold or status unknown{since}"
         if exposure.assumed_end is not None:
-            return f"stopped, ordered {day(exposure.start)}, supply until at the latest {day(exposure.assumed_end)}"
+            supply = f"supply until at the latest {day(exposure.assumed_end)}"
+            return f"stopped, ordered {day(exposure.start)}, {supply}"
         began = f", begun {day(exposure.start)}" if exposure.start is not None else ""
         return f"stopped{began}, last use not recorded"
 
@@ -205,7 +206,9 @@ def _weight_now(exposure: Exposure, asked: Evaluation) -> Weight:
     return Weight.UNDATED
 
 
-def _weight_in_window(exposure: Exposure, within: Window, asked: Evaluation) -> Weight:
+def _weight_in_window(  # noqa: PLR0911 - the cases of the protocol, in order
+    exposure: Exposure, within: Window, asked: Evaluation
+) -> Weight:
     """Where the last use lies: at its recorded end, still running, or between start and supply."""
     if exposure.start is not None and within.covers(exposure.start, asked.on) is Truth.MET:
         return Weight.DECIDES

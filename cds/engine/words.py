@@ -14,7 +14,7 @@ _PLACES = Decimal("0.0001")
 
 def number(value: Decimal) -> str:
     """A number without trailing zeros or exponent, at most four decimal places."""
-    rounded = value if -4 <= value.as_tuple().exponent <= 0 else value.quantize(_PLACES)  # type: ignore[operator]
+    rounded = value.quantize(_PLACES) if value != round(value, 4) else value
     text = f"{rounded:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 

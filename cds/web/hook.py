@@ -1,0 +1,83 @@
+"""The patient-view service: one request in, cards out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+import cds
+from cds.assess import assess
+from cds.cards.card import CardSettings, cards_for
+from cds.core.when import Evaluation
+from cds.fhir.prefetch import TEMPLATES
+from cds.fhir.record import UnusableInput, record_from_prefetch
+from cds.web.errors import Refused
+from cds.web.fetch import completed
+from cds.web.request import HOOK, SERVICE, read_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+
+    from cds.assess import Content
+    from cds.fhir.record import Record
+    from cds.settings import Settings
+    from cds.web.request import HookRequest
+
+
+class HookService:
+    """Answers patient-view requests from settings and content; holds nothing about patients."""
+
+    def __init__(self, settings: Settings, content: Content, today: Callable[[], date]) -> None:
+        self._settings = settings
+        self._content = content
+        self._today = today
+        self._cards = CardSettings(
+            labels=content.labels,
+            orderable=content.orderable(),
+            near_days=settings.near_days,
+            show_all=settings.show_all,
+            trials_off=frozenset(settings.trials_off),
+            dated=settings.on is not None,
+        )
+
+    def description(self) -> dict[str, Any]:
+        """The service's entry in CDS Hooks discovery."""
+        return {
+            "id": SERVICE,
+            "hook": HOOK,
+            "title": "Clinical trials that may suit this patient",
+            "description": (
+                "Says which trial may suit the patient whose chart is open, what rules them out "
+                "and until when, what is missing and which order would settle it."
+            ),
+            "prefetch": dict(TEMPLATES),
+            "usageRequirements": (
+                "Needs the patient, conditions, observations, medication lists and procedures, "
+                "from prefetch or from a FHIR R4 server that the service may call."
+            ),
+            "version": cds.__version__,
+        }
+
+    def answer(self, body: bytes) -> bytes:
+        """The JSON answer to a request.
+
+        Raises:
+            Refused: the request breaks the specification (400), or its Patient is neither there
+                nor can be fetched (412).
+        """
+        request = read_request(body)
+        asked = Evaluation.of(self._settings.on or self._today(), self._settings.timezone)
+        record = completed(self._prefetched(request), request, self._settings)
+        if record.patient is None:
+            says = "The Patient is neither in prefetch nor can it be fetched; send it as prefetch."
+            raise Refused(412, says)
+        assessment = assess(record, self._content, asked)
+        return msgspec.json.encode({"cards": cards_for(assessment, self._cards)})
+
+    def _prefetched(self, request: HookRequest) -> Record:
+        try:
+            return record_from_prefetch(request.prefetch or {}, request.patient_id)
+        except UnusableInput as problem:
+            raise Refused(400, f"prefetch: {problem}") from None

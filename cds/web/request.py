@@ -1,0 +1,72 @@
+"""Reading a CDS Hooks request: what is wrong with it is said in one sentence, without its data."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from cds.web.errors import Refused
+
+SERVICE = "trial-eligibility"
+HOOK = "patient-view"
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+
+
+class Authorization(msgspec.Struct, frozen=True, rename="camel"):
+    """fhirAuthorization: the token for the FHIR server that the request names."""
+
+    access_token: str = msgspec.field(name="access_token")
+    token_type: str = msgspec.field(name="token_type", default="Bearer")
+
+
+class _Context(msgspec.Struct, frozen=True, rename="camel"):
+    patient_id: str
+    user_id: str | None = None
+    encounter_id: str | None = None
+
+
+class HookRequest(msgspec.Struct, frozen=True, rename="camel"):
+    """A patient-view request; prefetch values stay undecoded until a record is made of them."""
+
+    hook: str
+    hook_instance: str
+    context: _Context
+    prefetch: dict[str, msgspec.Raw] | None = None
+    fhir_server: str | None = None
+    fhir_authorization: Authorization | None = None
+    extension: Any = None
+
+    @property
+    def patient_id(self) -> str:
+        """The FHIR id of the patient whose chart is open."""
+        return self.context.patient_id
+
+
+_decoder = msgspec.json.Decoder(HookRequest)
+_any = msgspec.json.Decoder()
+
+
+def read_request(body: bytes) -> HookRequest:
+    """Decode and check a request.
+
+    Raises:
+        Refused: 400 with what is wrong and where.
+    """
+    try:
+        request = _decoder.decode(body)
+    except msgspec.ValidationError as problem:
+        raise Refused(400, f"The request breaks the CDS Hooks specification: {problem}.") from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise Refused(400, "The request body is not JSON; send one JSON object.") from None
+    if request.hook != HOOK:
+        raise Refused(400, f"This service answers the hook '{HOOK}' only; send hook: '{HOOK}'.")
+    if not _UUID.fullmatch(request.hook_instance):
+        raise Refused(400, "hookInstance is no UUID; send one that is new for each call.")
+    if not _FHIR_ID.fullmatch(request.patient_id):
+        raise Refused(
+            400, "context.patientId is no FHIR id; send the id alone, without 'Patient/'."
+        )
+    return request

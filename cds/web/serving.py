@@ -1,0 +1,73 @@
+"""Running the service under gunicorn, and finding a free port."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import TYPE_CHECKING, Any
+
+from gunicorn.app.base import BaseApplication
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+_GRACE_SECONDS = 30
+
+
+class _Server(BaseApplication):  # type: ignore[misc] # gunicorn ships no types
+    """gunicorn over an application that is built once, before the workers are forked."""
+
+    def __init__(self, app: Flask, options: dict[str, Any]) -> None:
+        self._app = app
+        self._options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Take the options and nothing from the command line or a file."""
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """The application itself."""
+        return self._app
+
+
+def run(app: Flask, *, host: str, port: int, workers: int, threads: int) -> None:
+    """Serve until told to stop; calls in flight are finished."""
+    _Server(
+        app,
+        {
+            "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            "workers": workers,
+            "threads": threads,
+            "worker_class": "gthread" if threads > 1 else "sync",
+            "preload_app": True,
+            "graceful_timeout": _GRACE_SECONDS,
+            "timeout": 60,
+            "keepalive": 5,
+            "accesslog": None,  # a request line may name a patient
+            "errorlog": "-",
+            "loglevel": "warning",
+        },
+    ).run()
+
+
+def free_port(host: str, port: int) -> int:
+    """`port` if nobody listens there, else the next free one.
+
+    Raises:
+        OSError: a hundred ports in a row are busy, or the host is none of this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for candidate in range(port, port + 100):
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, candidate))
+            except OSError as problem:
+                if problem.errno != errno.EADDRINUSE:
+                    raise
+                continue
+            return candidate
+    message = f"no port from {port} to {port + 99} is free"
+    raise OSError(message)
