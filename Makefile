@@ -1,0 +1,57 @@
+# Everything a person does with the checkout. `make` alone lists the targets.
+# Each target does its own set-up: Python 3.11 or newer and make are all it takes.
+
+PYTHON ?=
+BIN := .venv/bin
+SETUP := @PYTHON="$(PYTHON)" sh tools/setup.sh
+
+# What `make test-all` and `make check` run. Add the name of a new target here.
+TESTS := test
+CHECKS := lint types contracts
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all check lint types contracts format lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
+
+setup: ## make .venv with the locked packages (the other targets do it themselves)
+	$(SETUP)
+
+demo: ## the service, a FHIR endpoint with invented patients, and a page that fires the hook
+	$(SETUP)
+	@$(BIN)/trial-cds demo
+
+test: ## units, cases, properties, HTTP against the real server process, SQLite, the wheel
+	$(SETUP)
+	$(BIN)/pytest
+
+test-all: $(TESTS) ## every test target
+
+check: $(CHECKS) ## lint, types and contracts
+
+lint: ## ruff: every check, and the format
+	$(SETUP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: ## mypy, strict, on the package, the tests and the tools
+	$(SETUP)
+	$(BIN)/mypy
+
+contracts: ## import-linter: the layers are one-way
+	$(SETUP)
+	$(BIN)/lint-imports
+
+format: ## rewrite the code in the house's format
+	$(SETUP)
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+lock: ## write the lock files from pyproject.toml (needs a package index)
+	$(SETUP)
+	$(BIN)/python tools/lock.py
+
+clean: ## remove .venv, caches and build output
+	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find cds tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
