@@ -11,23 +11,24 @@ from dataclasses import dataclass
 from datetime import UTC, date
 from typing import TYPE_CHECKING
 
-from cds.content.fault import ContentFaults, Fault
+from cds.content.fault import ContentFaults, Fault, did_you_mean
 from cds.content.given import GivenReader
 from cds.content.strict_yaml import Items, Table, Value, read_yaml
 from cds.core.criterion import Overall, Status
 from cds.core.when import Evaluation
-from cds.engine.evaluate import determine
+from cds.engine.evaluate import decide, determine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from cds.content.forms import ConceptInfo
     from cds.content.trials import TrialFolder
-    from cds.core.criterion import Determination, Trial
+    from cds.core.criterion import Criterion, Determination, Trial
     from cds.core.facts import Facts
 
 _CASE_KEYS = frozenset({"name", "given", "expect", "clears_on", "gaps", "as_of"})
 _STATUSES = {status.value for status in Status}
+_BEGIN = "Write 'as_of: 2026-03-01', then 'cases:' with a list under it."
 _OVERALLS = {overall.value for overall in Overall}
 
 
@@ -49,8 +50,13 @@ class Case:
     gaps: Mapping[str, str]
 
 
-def load_cases(loaded: TrialFolder) -> list[Case]:
+def load_cases(
+    loaded: TrialFolder, concepts: Mapping[str, ConceptInfo] | None = None
+) -> list[Case]:
     """Every case of a trial, in the order of its files.
+
+    With `concepts`, a fact about a concept that does not exist, or in another unit than the
+    concept's, is a fault.
 
     Raises:
         ContentFaults: every fault of every case file, at once.
@@ -60,7 +66,7 @@ def load_cases(loaded: TrialFolder) -> list[Case]:
     for path in sorted((loaded.folder / "cases").glob("*.yaml")):
         name = f"trials/{loaded.folder.name}/cases/{path.name}"
         try:
-            cases += _cases(read_yaml(path, name), name, loaded, faults)
+            cases += _cases(read_yaml(path, name), name, loaded, concepts or {}, faults)
         except ContentFaults as problem:
             faults += problem.faults
     if faults:
@@ -76,6 +82,24 @@ def run_case(case: Case, trial: Trial) -> list[str]:
         *_wrong_dates(case, determination),
         *_wrong_gaps(case, determination),
     ]
+
+
+def keeps_promise(case: Case, criterion: Criterion) -> bool:
+    """Whether a case says the same of a criterion, or of a changed copy of it.
+
+    Asks about this criterion alone: what the rest of the trial comes to does not matter.
+    """
+    decision = decide(criterion, case.facts, Evaluation.of(case.as_of, UTC))
+    day = decision.clears_on
+    found = {
+        "expect": decision.status.value,
+        "clears_on": "never" if day is None else day.isoformat(),
+    }
+    promised = {"expect": case.expect, "clears_on": case.clears_on}
+    if any(said.get(criterion.id, found[key]) != found[key] for key, said in promised.items()):
+        return False
+    gap = case.gaps.get(criterion.id)
+    return gap is None or gap in {missing.gap.value for missing in decision.gaps}
 
 
 def _wrong_statuses(case: Case, determination: Determination) -> Iterator[str]:
@@ -110,76 +134,90 @@ def _wrong_gaps(case: Case, determination: Determination) -> Iterator[str]:
 
 
 def _cases(
-    value: Value, file: str, loaded: TrialFolder, faults: list[Fault]
+    value: Value,
+    file: str,
+    loaded: TrialFolder,
+    concepts: Mapping[str, ConceptInfo],
+    faults: list[Fault],
 ) -> Iterator[Case]:
     rows = value.get("cases") if isinstance(value, Table) else None
     if not isinstance(value, Table) or not isinstance(rows, Items):
-        faults.append(Fault(file, 1, "A case file holds 'as_of' and 'cases'.", "See CONTRIBUTING."))
+        faults.append(Fault(file, 1, "A case file holds 'as_of' and 'cases'.", _BEGIN))
         return
     for row, line in zip(rows, rows.lines, strict=True):
         if isinstance(row, Table):
-            case = _case(row, file, loaded, faults, default_day=value.get("as_of"))
-            if case is not None:
-                yield case
+            as_of = _day(row, file, value.get("as_of"), faults)
+            if as_of is not None:
+                yield _case(row, loaded, GivenReader(file, as_of, faults, concepts))
         else:
             faults.append(Fault(file, line, "A case is a set of keys.", "Begin with 'name:'."))
 
 
-def _case(
-    row: Table, file: str, loaded: TrialFolder, faults: list[Fault], *, default_day: Value
-) -> Case | None:
-    for key in row:
-        if key not in _CASE_KEYS:
-            faults.append(Fault(file, row.line_of(key), f"A case has no '{key}'.", ""))
+def _day(row: Table, file: str, default: Value, faults: list[Fault]) -> date | None:
+    """The day that a case is about: its own, else its file's."""
     try:
-        as_of = date.fromisoformat(str(row.get("as_of", default_day)))
+        return date.fromisoformat(str(row.get("as_of", default)))
     except ValueError:
-        faults.append(Fault(file, row.line, "The case has no readable 'as_of'.", "Write 2026-03-01."))
+        says = "The case has no readable 'as_of'."
+        faults.append(Fault(file, row.line, says, "Write 2026-03-01."))
         return None
+
+
+def _case(row: Table, loaded: TrialFolder, reader: GivenReader) -> Case:
+    file, faults = reader.file, reader.faults
+    faults += [
+        Fault(file, row.line_of(key), f"A case has no '{key}'.", f"Known: {_list(_CASE_KEYS)}.")
+        for key in row
+        if key not in _CASE_KEYS
+    ]
+    name = row.get("name")
+    if not isinstance(name, str):
+        faults.append(Fault(file, row.line, "The case has no name.", "Begin with 'name: …'."))
     known = {criterion.id for criterion in loaded.trial.criteria}
-    expect = _texts(row, "expect", file, faults, known | {"overall"}, _STATUSES | _OVERALLS)
+    expect = _texts(row, "expect", reader, known | {"overall"}, _STATUSES | _OVERALLS)
     if not expect:
-        faults.append(Fault(file, row.line, "The case expects nothing.", "Write 'expect: {I01a: pass}'."))
+        cure = "Write 'expect: {I01a: pass}'."
+        faults.append(Fault(file, row.line, "The case expects nothing.", cure))
     target = next(c for c in loaded.trial.criteria if c.id == loaded.trial.target)
-    concept = sorted(loaded.concepts[target.id])[0]
-    reader = GivenReader(file, as_of, faults)
+    concept = min(loaded.concepts[target.id])
     given = row.get("given")
     facts = reader.facts(
         given if isinstance(given, Items) else Items(row.line),
         target=None if set(expect) == {target.id} else concept,
     )
     return Case(
-        name=str(row.get("name", "")),
+        name=str(name or ""),
         file=file,
         line=row.line,
-        as_of=as_of,
+        as_of=reader.as_of,
         facts=facts,
         expect=expect,
-        clears_on=_texts(row, "clears_on", file, faults, known | {"trial"}, None),
-        gaps=_texts(row, "gaps", file, faults, known, None),
+        clears_on=_texts(row, "clears_on", reader, known | {"trial"}, None),
+        gaps=_texts(row, "gaps", reader, known, None),
     )
 
 
-def _texts(  # noqa: PLR0913 - one small reader for three keys
-    row: Table,
-    key: str,
-    file: str,
-    faults: list[Fault],
-    names: set[str],
-    values: set[str] | None,
+def _texts(
+    row: Table, key: str, reader: GivenReader, names: set[str], values: set[str] | None
 ) -> dict[str, str]:
+    """The keys and values of one part of a case; `values` None: any text is allowed."""
     table = row.get(key)
     if table is None:
         return {}
     if not isinstance(table, Table):
-        faults.append(Fault(file, row.line_of(key), f"'{key}' must be a set of keys.", ""))
+        says = f"'{key}' must be a set of keys."
+        reader.faults.append(Fault(reader.file, row.line_of(key), says, f"Write '{key}: {{…}}'."))
         return {}
     for name, value in table.items():
+        line = table.line_of(name)
         if name not in names:
             says = f"'{name}' is no criterion of this trial."
-            faults.append(Fault(file, table.line_of(name), says, ""))
+            reader.faults.append(Fault(reader.file, line, says, did_you_mean(name, names)))
         if values is not None and value not in values:
-            says = f"'{value}' is no status."
-            cure = f"Write one of {', '.join(sorted(values))}."
-            faults.append(Fault(file, table.line_of(name), says, cure))
+            cure = f"Write one of {_list(values)}."
+            reader.faults.append(Fault(reader.file, line, f"'{value}' is no status.", cure))
     return {name: str(value) for name, value in table.items()}
+
+
+def _list(words: Iterable[str]) -> str:
+    return ", ".join(sorted(words))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from cds.content.fault import Fault
+from cds.content.fault import Fault, did_you_mean
 from cds.content.strict_yaml import Items, Table, Value
 from cds.core.answer import Gap
 from cds.core.facts import (
@@ -31,6 +31,8 @@ from cds.core.when import When, read_when
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cds.content.forms import ConceptInfo
+
 _DEFAULT_AGE = 12  # inside the age limits of both bundled trials
 _KEYS: Mapping[str, frozenset[str]] = {
     "age": frozenset(),
@@ -39,7 +41,10 @@ _KEYS: Mapping[str, frozenset[str]] = {
     "deceased": frozenset(),
     "lab": frozenset({"value", "taken", "issued", "uln", "gap", "skipped"}),
     "finding": frozenset(
-        {"onset", "recorded", "status", "ended", "verification", "verified", "history", "display", "also"}
+        {
+            "onset", "recorded", "status", "ended", "verification", "verified", "history", "display",
+            "also",
+        }
     ),
     "procedure": frozenset({"done", "status", "verified", "also", "display"}),
     "medication": frozenset(
@@ -53,6 +58,7 @@ _KEYS: Mapping[str, frozenset[str]] = {
     "partly_read": frozenset(),
     "not_kept": frozenset(),
 }  # fmt: skip
+_ABOUT_CONCEPTS = frozenset({"lab", "finding", "procedure", "medication"})
 _RETRIEVAL = {
     "not_read": Retrieval.NOT_RETRIEVED,
     "partly_read": Retrieval.PARTIAL,
@@ -77,61 +83,83 @@ _COURSE = {
 _PRESENCE = {"positive": Truth.MET, "negative": Truth.NOT_MET, "indeterminate": Truth.UNKNOWN}
 
 
+def _lists() -> defaultdict[str, list[Any]]:
+    return defaultdict(list)
+
+
+@dataclass(slots=True)
+class _Record:
+    """What a case has stated so far, sorted as the engine's facts are."""
+
+    results: defaultdict[str, list[Result]] = field(default_factory=_lists)
+    conditions: defaultdict[str, list[tuple[Condition, Mark]]] = field(default_factory=_lists)
+    procedures: defaultdict[str, list[tuple[Procedure, Mark]]] = field(default_factory=_lists)
+    exposures: defaultdict[str, list[tuple[Exposure, Mark]]] = field(default_factory=_lists)
+    strangers: list[Exposure] = field(default_factory=list)
+    retrieval: dict[str, Retrieval] = field(default_factory=dict)
+    person: dict[str, str] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class GivenReader:
-    """Builds the facts of one case; faults are noted with file and line."""
+    """Builds the facts of one case; faults are noted with file and line.
+
+    Where `concepts` are known, a fact must be about one of them, a value in its unit.
+    """
 
     file: str
     as_of: date
     faults: list[Fault]
+    concepts: Mapping[str, ConceptInfo] = field(default_factory=dict)
 
     def facts(self, given: Items, *, target: str | None) -> Facts:
         """The facts that `given` states, with the target diagnosis `target` unless it is given."""
-        results: dict[str, list[Result]] = defaultdict(list)
-        conditions: dict[str, list[tuple[Condition, Mark]]] = defaultdict(list)
-        procedures: dict[str, list[tuple[Procedure, Mark]]] = defaultdict(list)
-        exposures: dict[str, list[tuple[Exposure, Mark]]] = defaultdict(list)
-        strangers: list[Exposure] = []
-        retrieval: dict[str, Retrieval] = {}
-        person: dict[str, str] = {}
+        record = _Record()
         for number, (row, line) in enumerate(zip(given, given.lines, strict=True)):
             if not isinstance(row, Table):
                 self._fault(line, "A fact is a set of keys.", "Write '- {lab: anc, value: …}'.")
                 continue
             head = self._head(row)
-            subject = "" if head is None else str(row[head])
-            if head == "lab":
-                results[subject].append(self._result(row, number))
-            elif head == "finding":
-                condition, mark = self._condition(row, number)
-                for concept in condition.concepts:
-                    conditions[concept].append((condition, mark))
-            elif head == "procedure":
-                procedure, mark = self._procedure(row, number)
-                for concept in procedure.concepts:
-                    procedures[concept].append((procedure, mark))
-            elif head == "medication":
-                exposure, mark = self._exposure(row, number)
-                for concept in (subject, *_list(row.get("also"))):
-                    exposures[concept].append((exposure, mark))
-            elif head == "unrecognised_drug":
-                strangers.append(self._exposure(row, number)[0])
-            elif head in _RETRIEVAL:
-                retrieval[subject] = _RETRIEVAL[head]
-            elif head is not None:
-                person[head] = subject
-        if target is not None and target not in conditions:
-            added = Condition("Condition/target", target, Clinical.ACTIVE, concepts=frozenset({target}))
-            conditions[target].append((added, Mark()))
+            if head is not None:
+                self._add(record, head, str(row[head]), row, number)
+        if target is not None and target not in record.conditions:
+            concepts = frozenset({target})
+            added = Condition("Condition/target", target, Clinical.ACTIVE, concepts=concepts)
+            record.conditions[target].append((added, Mark()))
         return Facts(
-            self._patient(person),
-            results=results,
-            conditions=conditions,
-            procedures=procedures,
-            exposures=exposures,
-            unrecognised_drugs=strangers,
-            retrieval=retrieval,
+            self._patient(record.person),
+            results=record.results,
+            conditions=record.conditions,
+            procedures=record.procedures,
+            exposures=record.exposures,
+            unrecognised_drugs=record.strangers,
+            retrieval=record.retrieval,
         )
+
+    def _add(self, record: _Record, head: str, subject: str, row: Table, number: int) -> None:
+        """Put one fact where it belongs."""
+        if head in _ABOUT_CONCEPTS:
+            self._known(row, head, subject)
+        if head == "lab":
+            record.results[subject].append(self._result(row, number))
+        elif head == "finding":
+            condition, mark = self._condition(row, number)
+            for concept in condition.concepts:
+                record.conditions[concept].append((condition, mark))
+        elif head == "procedure":
+            procedure, mark = self._procedure(row, number)
+            for concept in procedure.concepts:
+                record.procedures[concept].append((procedure, mark))
+        elif head == "medication":
+            exposure, mark = self._exposure(row, number)
+            for concept in (subject, *_list(row.get("also"))):
+                record.exposures[concept].append((exposure, mark))
+        elif head == "unrecognised_drug":
+            record.strangers.append(self._exposure(row, number)[0])
+        elif head in _RETRIEVAL:
+            record.retrieval[subject] = _RETRIEVAL[head]
+        else:
+            record.person[head] = subject
 
     def _fault(self, line: int, says: str, cure: str = "") -> None:
         self.faults.append(Fault(self.file, line, says, cure))
@@ -143,8 +171,24 @@ class GivenReader:
             return None
         for key in row:
             if key != head and key not in _KEYS[head]:
-                self._fault(row.line_of(key), f"'{head}' has no '{key}'.")
+                cure = did_you_mean(key, _KEYS[head]) or f"Known: {', '.join(sorted(_KEYS[head]))}."
+                self._fault(row.line_of(key), f"'{head}' has no '{key}'.", cure)
         return head
+
+    def _known(self, row: Table, head: str, subject: str) -> None:
+        """Each concept of a fact exists, and a value is in its unit."""
+        if not self.concepts:
+            return
+        for key in (subject, *_list(row.get("also"))):
+            if key not in self.concepts:
+                cure = did_you_mean(key, self.concepts)
+                self._fault(row.line_of(head), f"No concept is called '{key}'.", cure)
+        info = self.concepts.get(subject)
+        unit = str(row.get("value", "")).rpartition(" ")[2]
+        number = str(row.get("value", "")).lstrip("<>=")[:1].isdigit()
+        if info is not None and head == "lab" and number and unit not in {info.unit, row["value"]}:
+            says = f"{info.label} is held in {info.unit or 'no unit'}, not in {unit!r}."
+            self._fault(row.line_of("value"), says, f"Write the value in {info.unit or 'no unit'}.")
 
     def _patient(self, person: Mapping[str, str]) -> Patient:
         sex = person.get("sex", "female")
@@ -266,7 +310,9 @@ class GivenReader:
 
     def _exposure(self, row: Table, number: int) -> tuple[Exposure, Mark]:
         drug = str(row.get("drug", row.get("medication", row.get("unrecognised_drug"))))
-        status = str(row.get("status", "completed" if "last_taken" in row or "to" in row else "active"))
+        status = str(
+            row.get("status", "completed" if "last_taken" in row or "to" in row else "active")
+        )
         if status not in _COURSE:
             self._fault(row.line_of("status"), f"{status!r} is no status of a medication.")
         exposure = Exposure(
