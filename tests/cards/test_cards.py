@@ -1,0 +1,220 @@
+"""What a card says, and which trials give one: contracts.md section 3."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from cds.cards.card import CardSettings, cards_for
+from cds.cards.orders import CONSENT_FIRST, Orderable
+from cds.cards.words import plain, readable, shortened
+from cds.core.assessment import Assessment
+from cds.core.criterion import Criterion, Kind, Recruitment, Trial
+from cds.core.facts import (
+    Clinical,
+    Condition,
+    Course,
+    Exposure,
+    Facts,
+    Mark,
+    Patient,
+    Problem,
+    Reading,
+    Result,
+    Retrieval,
+)
+from cds.core.when import Evaluation, Span, read_when
+from cds.engine.evaluate import determine
+from cds.engine.finding import Finding
+from cds.engine.judgement import Judgement
+from cds.engine.lab import Bound, Lab, Sign
+from cds.engine.medication import Medication, Time
+from cds.engine.window import Window
+
+ON = date(2026, 3, 1)
+SETTINGS = CardSettings(
+    labels={"anc": "ANC", "hiv_test": "HIV test"},
+    orderable={
+        "anc": Orderable("ANC", "751-8", "Neutrophils [#/volume] in Blood by Automated count"),
+        "hiv_test": Orderable("HIV test", "56888-1", "HIV 1+2 Ab+HIV1 p24 Ag"),
+    },
+)
+
+
+def lab(concept: str, label: str) -> Lab:
+    """At least 1.5 within 28 days."""
+    bound = (Bound(Decimal("1.5")),)
+    return Lab((concept,), label, "10*9/L", "laboratory", Sign.AT_LEAST, bound, look_back=Span(28))
+
+
+TRIAL = Trial(
+    id="NCT00000001",
+    version="1.0.0",
+    title="An invented trial",
+    short_title="invented drug for tumour",
+    sponsor="Invented Hospital",
+    url="https://clinicaltrials.gov/study/NCT00000001",
+    recruitment=Recruitment("Recruiting", recruiting=True, as_of="2026-02-01"),
+    target="I01",
+    criteria=(
+        Criterion("I01", Kind.INCLUSION, "Tumour.", "The record holds the tumour.",
+                  Finding(("tumour",), "tumour", active=True)),
+        Criterion("I02", Kind.INCLUSION, "ANC ≥ 1.5", "ANC is at least 1.5 × 10⁹/L.", lab("anc", "ANC")),
+        Criterion("I03", Kind.INCLUSION, "HIV", "An HIV value.", lab("hiv_test", "HIV test")),
+        Criterion("I04", Kind.INCLUSION, "Consent", "Consent is given.", Judgement("Consent?", "I04")),
+        Criterion("E01", Kind.EXCLUSION, "Inhibitor", "A strong inhibitor within 7 days.",
+                  Medication(("d",), "inhibitor", Time.WINDOW, Window(Span(7)))),
+    ),
+    routine_tests=("anc",),
+)  # fmt: skip
+
+
+def result(value: str) -> Result:
+    """A result of last week."""
+    reading = Reading(Decimal(value), Decimal(value))
+    return Result("Observation/o", read_when("2026-02-25"), f"{value} 10*9/L", reading)
+
+
+def cards(
+    settings: CardSettings = SETTINGS, problems: tuple[Problem, ...] = (), **facts: Any
+) -> list[dict[str, Any]]:
+    """The cards of a patient with the tumour and these facts."""
+    tumour = Condition("Condition/t", "tumour", Clinical.ACTIVE)
+    facts.setdefault("conditions", {"tumour": [(tumour, Mark())]})
+    determined = determine(TRIAL, Facts(Patient("Patient/p1"), **facts), Evaluation.of(ON))
+    return cards_for(Assessment("Patient/p1", ON, problems, (determined,)), settings)
+
+
+GOOD = {"anc": [result("2")], "hiv_test": [result("2")]}
+
+
+def taken(until: str) -> dict[str, Any]:
+    """Clarithromycin until a day."""
+    exposure = Exposure(
+        "MedicationStatement/m", "clarithromycin", Course.PAST, end=read_when(until)
+    )
+    return {"d": [(exposure, Mark())]}
+
+
+def empties(value: Any, path: str = "") -> list[str]:
+    """Where null, an empty text, object or list stands."""
+    if value is None or value in ("", {}, []):
+        return [path]
+    if isinstance(value, dict):
+        return [p for key, part in value.items() for p in empties(part, f"{path}/{key}")]
+    if isinstance(value, list):
+        return [p for number, part in enumerate(value) for p in empties(part, f"{path}/{number}")]
+    return []
+
+
+@pytest.mark.parametrize("results", [GOOD, {}, {"anc": [result("1")]}])
+def test_a_card_keeps_every_invariant_of_cds_hooks(results: dict[str, Any]) -> None:
+    """Summary under 140 characters, indicator info, nothing empty outside the assessment."""
+    for card in cards(
+        CardSettings(labels={}, orderable=SETTINGS.orderable, show_all=True), results=results
+    ):
+        assert 0 < len(card["summary"]) < 140
+        assert card["indicator"] == "info"
+        assert card["source"]["label"]
+        assert "selectionBehavior" in card or "suggestions" not in card
+        # The assessment is the contract's own shape, which has null dates and empty lists.
+        outside = {key: value for key, value in card.items() if key != "extension"}
+        assert empties(outside) == []
+
+
+def test_nothing_against_says_what_is_left_to_confirm() -> None:
+    """The verdict, the trial and the number of open questions in one line."""
+    (card,) = cards(results=GOOD)
+    assert (
+        card["summary"]
+        == "May suit trial: invented drug for tumour (NCT00000001) — 1 point to confirm"
+    )
+    assert "suggestions" not in card
+
+
+def test_a_missing_routine_test_can_be_ordered_and_nothing_else() -> None:
+    """An order for the ANC, none for the HIV test; consent is spoken of."""
+    (card,) = cards()
+    labels = [suggestion["label"] for suggestion in card["suggestions"]]
+    assert labels == ["Order ANC"]
+    resource = card["suggestions"][0]["actions"][0]["resource"]
+    assert resource["status"] == "draft"
+    assert resource["subject"] == {"reference": "Patient/p1"}
+    assert resource["code"]["coding"][0]["code"] == "751-8"
+    assert CONSENT_FIRST in card["detail"]
+    assert card["summary"].endswith("needs ANC and HIV test")
+
+
+def test_no_test_is_ordered_where_something_else_rules_the_trial_out() -> None:
+    """No needle for nothing."""
+    (card,) = cards(exposures=taken("2026-02-25"))
+    assert "suggestions" not in card
+
+
+def test_what_clears_soon_gives_a_card_that_says_when() -> None:
+    """Within 7 days of 25 February clears on 5 March."""
+    (card,) = cards(results=GOOD, exposures=taken("2026-02-25"))
+    assert card["summary"].startswith("Not yet, possible from 5 Mar 2026")
+    assert cards(CardSettings(near_days=3), results=GOOD, exposures=taken("2026-02-25")) == []
+
+
+def test_what_is_ruled_out_for_good_gives_no_card_unless_all_are_wanted() -> None:
+    """A low ANC never clears by itself."""
+    low = {"anc": [result("1")]}
+    assert cards(results=low) == []
+    (card,) = cards(CardSettings(show_all=True), results=low)
+    assert "1 criterion against" in card["summary"]
+
+
+def test_no_target_diagnosis_no_card() -> None:
+    """An empty list means: read, and no target diagnosis."""
+    assert cards(conditions={}) == []
+
+
+def test_conditions_that_could_not_be_read_give_the_one_card_that_says_so() -> None:
+    """Never silence because something broke."""
+    problem = Problem("not-retrieved", None, "Condition could not be read (403)")
+    (card,) = cards(
+        conditions={}, retrieval={"Condition": Retrieval.NOT_RETRIEVED}, problems=(problem,)
+    )
+    assert "could not be read" in card["summary"]
+    assert "Condition could not be read (403)" in card["detail"]
+    assert "extension" not in card
+    assert empties(card) == []
+
+
+def test_a_trial_switched_off_gives_no_card() -> None:
+    """One setting, whatever the determination."""
+    assert cards(CardSettings(trials_off=frozenset({TRIAL.id})), results=GOOD) == []
+
+
+def test_ids_are_stable_for_the_same_determination_and_change_with_it() -> None:
+    """Feedback and dismissals attach to them."""
+    first, again, other = cards()[0], cards()[0], cards(results=GOOD)[0]
+    assert first == again
+    assert first["uuid"] != other["uuid"]
+    assert first["suggestions"][0]["uuid"] == again["suggestions"][0]["uuid"]
+    assert first["source"]["topic"]["code"].isalnum()
+
+
+def test_what_comes_from_the_record_cannot_break_out_of_the_card() -> None:
+    """A drug named like a script or a table cell stays text."""
+    evil = "<script>alert(1)</script> | **x** [a](http://e)"
+    exposure = Exposure("MedicationStatement/m", evil, Course.PAST, end=read_when("2026-02-25"))
+    (card,) = cards(results=GOOD, exposures={"d": [(exposure, Mark())]})
+    assert "<script" not in card["detail"]
+    assert "](http" not in card["detail"]
+    rows = [line for line in card["detail"].splitlines() if line.startswith("| ✗")]
+    assert len(rows) == 1
+    assert rows[0].replace("\\|", "").count("|") == 4
+
+
+def test_reasons_are_said_in_a_clinicians_notation() -> None:
+    """Dates and units as they are written on paper."""
+    said = readable("ANC 1.4 10*9/L on 2026-02-03 (needs ≥ 1.5 10*9/L); BP 150 mm[Hg]")
+    assert said == "ANC 1.4 ×10⁹/L on 3 Feb 2026 (needs ≥ 1.5 ×10⁹/L); BP 150 mmHg"
+    assert shortened("word " * 60)[-1] == "…"
+    assert plain("a\n b|c") == "a b\\|c"
