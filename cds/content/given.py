@@ -42,8 +42,8 @@ _KEYS: Mapping[str, frozenset[str]] = {
     "lab": frozenset({"value", "taken", "issued", "uln", "gap", "skipped"}),
     "finding": frozenset(
         {
-            "onset", "recorded", "status", "ended", "verification", "verified", "history", "display",
-            "also",
+            "onset", "recorded", "status", "ended", "verification", "verified", "history", "also",
+            "display",
         }
     ),
     "procedure": frozenset({"done", "status", "verified", "also", "display"}),
@@ -121,6 +121,7 @@ class GivenReader:
                 continue
             head = self._head(row)
             if head is not None:
+                self._known(row, head)
                 self._add(record, head, str(row[head]), row, number)
         if target is not None and target not in record.conditions:
             concepts = frozenset({target})
@@ -138,8 +139,6 @@ class GivenReader:
 
     def _add(self, record: _Record, head: str, subject: str, row: Table, number: int) -> None:
         """Put one fact where it belongs."""
-        if head in _ABOUT_CONCEPTS:
-            self._known(row, head, subject)
         if head == "lab":
             record.results[subject].append(self._result(row, number))
         elif head == "finding":
@@ -175,10 +174,11 @@ class GivenReader:
                 self._fault(row.line_of(key), f"'{head}' has no '{key}'.", cure)
         return head
 
-    def _known(self, row: Table, head: str, subject: str) -> None:
+    def _known(self, row: Table, head: str) -> None:
         """Each concept of a fact exists, and a value is in its unit."""
-        if not self.concepts:
+        if not self.concepts or head not in _ABOUT_CONCEPTS:
             return
+        subject = str(row[head])
         for key in (subject, *_list(row.get("also"))):
             if key not in self.concepts:
                 cure = did_you_mean(key, self.concepts)
