@@ -10,6 +10,8 @@ TESTS := test
 CHECKS := lint types contracts
 
 .DEFAULT_GOAL := help
+# Two targets at once would both make .venv.
+.NOTPARALLEL:
 .PHONY: help setup demo test test-all check lint types contracts format lock clean
 
 help: ## list the targets
