@@ -26,6 +26,8 @@ _BY_PREFIX = frozenset({ICD_10_CM, "ICD-10-PCS"})
 _BY_CATEGORY = frozenset({"ICD-10", "ICD-10-CN", "ICD-10-GM", "ICD-10-AM", "ICD-10-CA"})
 _UNDOTTED = _BY_PREFIX | _BY_CATEGORY
 _CATEGORY = 3
+_WHOLE = 7
+_FIRST_ENCOUNTER = frozenset("ABC")
 _CACHED = 65_536
 
 
@@ -102,8 +104,10 @@ class Drug(msgspec.Struct, frozen=True):
 class Member(msgspec.Struct, frozen=True):
     """One code of a condition or procedure set, and where it stands.
 
-    `match`: exact, prefix (this and every longer code) or range (first three characters from
-    `code` to `upto`). `whole_category`: it may stand for the same category of other editions.
+    `match`: exact, prefix (this and every longer code), pattern (prefix in which ? stands for one
+    character) or range (first three characters from `code` to `upto`). `seventh`: the seventh
+    character of an ICD-10-CM code counts: S (sequela) is no member, D to R (later encounters)
+    are its history.
     """
 
     set_key: str
@@ -116,6 +120,7 @@ class Member(msgspec.Struct, frozen=True):
     where: str
     note: str = ""
     upto: str = ""
+    seventh: bool = False
 
 
 class Ingredient(msgspec.Struct, frozen=True):
@@ -167,17 +172,21 @@ class Lists(msgspec.Struct, frozen=True):
 class CodeLists:
     """Condition or procedure codes → the sets that hold them. Exact, by prefix or by range."""
 
-    __slots__ = ("_exact", "_longest", "_prefix", "_ranges")
+    __slots__ = ("_exact", "_longest", "_patterns", "_prefix", "_ranges")
 
     def __init__(self, members: Iterable[Member]) -> None:
         """Index the members; codes of undotted systems are compared without dots."""
         self._exact: dict[tuple[str, str], list[Member]] = {}
         self._prefix: dict[tuple[str, str], list[Member]] = {}
         self._ranges: dict[str, list[Member]] = {}
+        self._patterns: dict[str, list[Member]] = {}
         self._longest = 0
         for member in members:
             if member.match == "range":
                 self._ranges.setdefault(member.system, []).append(member)
+                continue
+            if member.match == "pattern":
+                self._patterns.setdefault(member.system, []).append(member)
                 continue
             code = plain_code(member.system, member.code)
             table = self._prefix if member.match == "prefix" else self._exact
@@ -190,11 +199,16 @@ class CodeLists:
             return self._of_category(plain_code(system, code))
         plain = plain_code(system, code)
         found = {member.set_key: member for member in self._in_ranges(system, plain)}
+        for member in self._patterns.get(system, ()):
+            if _fits(member.code, plain):
+                found[member.set_key] = member
         for length in range(1, min(len(plain), self._longest) + 1):
             for member in self._prefix.get((system, plain[:length]), ()):
                 found[member.set_key] = member
         for member in self._exact.get((system, plain), ()):
             found[member.set_key] = member
+        if system == ICD_10_CM and len(plain) == _WHOLE:
+            return [m for member in found.values() if (m := _by_encounter(member, plain[-1]))]
         return list(found.values())
 
     def _of_category(self, plain: str) -> list[Member]:
@@ -214,6 +228,23 @@ class CodeLists:
         for member in self._ranges.get(system, ()):
             if member.code <= category <= member.upto:
                 yield member
+
+
+def _fits(pattern: str, code: str) -> bool:
+    """Whether a code begins as the pattern does; ? stands for any one character."""
+    return len(code) >= len(pattern) and all(
+        wanted in ("?", given) for wanted, given in zip(pattern, code, strict=False)
+    )
+
+
+def _by_encounter(member: Member, seventh: str) -> Member | None:
+    """The member as the seventh character of an injury code makes it; None for a sequela."""
+    if not member.seventh or seventh in _FIRST_ENCOUNTER:
+        return member
+    if seventh == "S":
+        return None
+    mark = Mark(decides=member.mark.decides, history=True)
+    return msgspec.structs.replace(member, mark=mark)
 
 
 def plain_code(system: str, code: str) -> str:

@@ -1,0 +1,158 @@
+"""mappings/labs.yaml: what each lab, vital sign and score measures, and the codes that report it."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING
+
+from cds.content.codes import wrong_code
+from cds.content.fault import ContentFaults, Fault
+from cds.content.strict_yaml import Items, Table, Value, read_yaml
+from cds.core.terminology import Analyte, LabCode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from cds.core.terminology import Concept
+
+SCALES = ("quantity", "ordinal-grade", "presence", "score", "status")
+_KEYS = frozenset(
+    {"label", "unit", "kinds", "plausible", "molar_mass", "category", "scale", "note", "answers",
+     "loinc"}
+)  # fmt: skip
+_ROLES = frozenset({"primary", "accept", "trap"})
+
+
+def read_labs(
+    paths: Sequence[Path], concepts: Mapping[str, Concept], faults: list[Fault]
+) -> tuple[dict[str, Analyte], dict[str, LabCode]]:
+    """The analytes, and the LOINC codes that are accepted for them; traps are in neither.
+
+    An analyte of a later file replaces the earlier one of that key with all its codes.
+    """
+    merged: dict[str, tuple[str, int, Table]] = {}
+    for path in paths:
+        try:
+            root = read_yaml(path)
+        except ContentFaults as problem:
+            faults += problem.faults
+            continue
+        if not isinstance(root, Table):
+            faults.append(Fault(str(path), 1, "The file is no mapping.", "Write 'anc:' and so on."))
+            continue
+        for key, value in root.items():
+            if isinstance(value, Table):
+                merged[key] = (str(path), root.line_of(key), value)
+            else:
+                says = f"{key} is no mapping."
+                faults.append(Fault(str(path), root.line_of(key), says, "Indent what belongs to it."))
+    feeds: dict[str, tuple[str, ...]] = {}
+    for concept in concepts.values():
+        for part in concept.made_of:
+            feeds[part] = (*feeds.get(part, ()), concept.key)
+    analytes: dict[str, Analyte] = {}
+    codes: dict[str, LabCode] = {}
+    taken: dict[str, str] = {}
+    for key, (file, line, table) in merged.items():
+        reader = _LabReader(file, faults)
+        analyte = reader.analyte(key, line, table)
+        analytes[key] = analyte
+        for code, prop in reader.codes(key, table, taken):
+            codes[code] = LabCode(analyte, feeds.get(key, ()), prop)
+    return analytes, codes
+
+
+class _LabReader:
+    """Reads the analytes of one file and notes their faults."""
+
+    def __init__(self, file: str, faults: list[Fault]) -> None:
+        self.file = file
+        self.faults = faults
+
+    def analyte(self, key: str, line: int, table: Table) -> Analyte:
+        for name in table:
+            if name not in _KEYS:
+                self._fault(table.line_of(name), f"{key} has no key {name!r}.", "Remove it.")
+        label, scale = self._text(table, "label"), self._text(table, "scale")
+        if not label:
+            self._fault(line, f"{key} has no label.", "Write 'label:' with a few words.")
+        if scale not in SCALES:
+            says = f"{key} has no scale of {', '.join(SCALES)}."
+            self._fault(table.line_of("scale"), says, "Write 'scale: quantity', for example.")
+        kinds = tuple(item for item in self._items(table, "kinds") if isinstance(item, str))
+        if scale == "quantity" and not kinds:
+            self._fault(line, f"{key} accepts no unit.", "List UCUM units under 'kinds:'.")
+        plausible = [self._number(table, "plausible", v) for v in self._items(table, "plausible")]
+        low, high = plausible if len(plausible) == 2 else (None, None)  # noqa: PLR2004 - low, high
+        if low is not None and high is not None and low > high:
+            says = f"The plausible range of {key} ends before it begins."
+            self._fault(table.line_of("plausible"), says, "Write the lower number first.")
+        mass = table.get("molar_mass")
+        return Analyte(
+            key=key,
+            label=label,
+            unit=self._text(table, "unit"),
+            kinds=kinds,
+            plausible_min=low,
+            plausible_max=high,
+            molar_mass=None if mass is None else self._number(table, "molar_mass", mass),
+            category=self._text(table, "category") or "laboratory",
+            scale=scale,
+            answers=self._answers(table),
+        )
+
+    def codes(self, key: str, table: Table, taken: dict[str, str]) -> list[tuple[str, str]]:
+        """(LOINC code, property) of what is accepted; a code feeds one analyte only."""
+        found: list[tuple[str, str]] = []
+        items = self._items(table, "loinc")
+        for place, item in enumerate(items):
+            line = items.lines[place] if isinstance(items, Items) else table.line
+            if not isinstance(item, Table):
+                self._fault(line, f"{key} lists no code here.", "Write {code: ..., role: ...}.")
+                continue
+            code, role = self._text(item, "code"), self._text(item, "role")
+            if (problem := wrong_code("LOINC", code)) is not None:
+                says = f"{code!r} is no code of LOINC: {problem}."
+                self._fault(line, says, "Compare it with its source.")
+            if role not in _ROLES:
+                self._fault(line, f"{code} has no role.", "Use primary, accept or trap.")
+            if role == "trap":
+                continue
+            if code in taken:
+                says = f"{code} feeds {taken[code]} already."
+                self._fault(line, says, f"Remove it from {key} or from {taken[code]}.")
+            taken[code] = key
+            found.append((code, self._text(item, "property")))
+        if not found:
+            self._fault(table.line, f"{key} has no code.", "List codes under 'loinc:'.")
+        return found
+
+    def _answers(self, table: Table) -> dict[tuple[str, str], Decimal]:
+        found: dict[tuple[str, str], Decimal] = {}
+        for item in self._items(table, "answers"):
+            if not isinstance(item, Table):
+                self._fault(table.line_of("answers"), "An answer is no mapping.", "Write {system: …}.")
+                continue
+            value = self._number(item, "value", item.get("value"))
+            if value is not None:
+                found[self._text(item, "system"), self._text(item, "code")] = value
+        return found
+
+    def _text(self, table: Table, key: str) -> str:
+        value = table.get(key)
+        return value if isinstance(value, str) else ""
+
+    def _items(self, table: Table, key: str) -> Items | list[Value]:
+        value = table.get(key)
+        return value if isinstance(value, Items) else []
+
+    def _number(self, table: Table, key: str, value: Value) -> Decimal | None:
+        try:
+            return Decimal(value) if isinstance(value, str) else None
+        except InvalidOperation:
+            self._fault(table.line_of(key), f"{value!r} is no number.", "Write it as 113.12.")
+            return None
+
+    def _fault(self, line: int, says: str, try_this: str) -> None:
+        self.faults.append(Fault(self.file, line, says, try_this))
