@@ -69,9 +69,8 @@ class Medication(msgspec.Struct, frozen=True):
         ]
         if self.distinct > 1:
             return self._count(entries, strangers, facts)
-        weighed = [entry for _, entry in entries]
         return conclude(
-            [*weighed, *strangers],
+            [*(entry for _, entry in entries), *strangers],
             concept=self.concepts[0],
             absent=self._absent(facts),
             unread=_unread(facts),
