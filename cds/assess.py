@@ -57,7 +57,7 @@ def load_content(folders: Sequence[Path], *, only: Sequence[str] = ()) -> Conten
     Raises:
         ContentFaults: every fault of every file, at once.
     """
-    terminology = load_terminology([folder / "mappings" for folder in folders])
+    terminology = load_terminology(folders)
     loaded = load_trials(folders, concept_infos(terminology), terminology.digest, only=only)
     content = hashlib.sha256(terminology.digest.encode())
     for folder in loaded:
