@@ -1,4 +1,4 @@
-"""mappings/labs.yaml: what each lab, vital sign and score measures, and the codes that report it."""
+"""mappings/labs.yaml: what each lab, vital sign and score measures, and the codes for it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cds.content.codes import wrong_code
 from cds.content.fault import ContentFaults, Fault
 from cds.content.strict_yaml import Items, Table, Value, read_yaml
-from cds.core.terminology import Analyte, LabCode
+from cds.core.terminology import Analyte, LabCode, LabRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,11 +26,40 @@ _ROLES = frozenset({"primary", "accept", "trap"})
 
 def read_labs(
     paths: Sequence[Path], concepts: Mapping[str, Concept], faults: list[Fault]
-) -> tuple[dict[str, Analyte], dict[str, LabCode]]:
-    """The analytes, and the LOINC codes that are accepted for them; traps are in neither.
+) -> tuple[dict[str, Analyte], dict[str, LabCode], list[LabRow]]:
+    """The analytes, the LOINC codes that are accepted for them, and where every code stands.
 
-    An analyte of a later file replaces the earlier one of that key with all its codes.
+    Traps stand only in the last. An analyte of a later file replaces the earlier one of that key
+    with all its codes.
     """
+    merged = _merged(paths, faults)
+    feeds: dict[str, tuple[str, ...]] = {}
+    for concept in concepts.values():
+        for part in concept.made_of:
+            feeds[part] = (*feeds.get(part, ()), concept.key)
+    analytes: dict[str, Analyte] = {}
+    codes: dict[str, LabCode] = {}
+    rows: list[LabRow] = []
+    taken: dict[str, str] = {}
+    for key, (file, line, table) in merged.items():
+        reader = _LabReader(file, faults)
+        analyte = reader.analyte(key, line, table)
+        analytes[key] = analyte
+        for row, prop in reader.codes(key, table):
+            rows.append(row)
+            if row.role == "trap":
+                continue
+            if row.code in taken:
+                says = f"{row.code} feeds {taken[row.code]} already."
+                cure = f"Remove it from {key} or from {taken[row.code]}."
+                faults.append(Fault(file, int(row.where.rpartition(":")[2]), says, cure))
+            taken[row.code] = key
+            codes[row.code] = LabCode(analyte, feeds.get(key, ()), prop)
+    return analytes, codes, rows
+
+
+def _merged(paths: Sequence[Path], faults: list[Fault]) -> dict[str, tuple[str, int, Table]]:
+    """Analyte → (file, line, what the last file says of it)."""
     merged: dict[str, tuple[str, int, Table]] = {}
     for path in paths:
         try:
@@ -45,22 +74,9 @@ def read_labs(
             if isinstance(value, Table):
                 merged[key] = (str(path), root.line_of(key), value)
             else:
-                says = f"{key} is no mapping."
-                faults.append(Fault(str(path), root.line_of(key), says, "Indent what belongs to it."))
-    feeds: dict[str, tuple[str, ...]] = {}
-    for concept in concepts.values():
-        for part in concept.made_of:
-            feeds[part] = (*feeds.get(part, ()), concept.key)
-    analytes: dict[str, Analyte] = {}
-    codes: dict[str, LabCode] = {}
-    taken: dict[str, str] = {}
-    for key, (file, line, table) in merged.items():
-        reader = _LabReader(file, faults)
-        analyte = reader.analyte(key, line, table)
-        analytes[key] = analyte
-        for code, prop in reader.codes(key, table, taken):
-            codes[code] = LabCode(analyte, feeds.get(key, ()), prop)
-    return analytes, codes
+                says, line = f"{key} is no mapping.", root.line_of(key)
+                faults.append(Fault(str(path), line, says, "Indent what belongs to it."))
+    return merged
 
 
 class _LabReader:
@@ -102,9 +118,9 @@ class _LabReader:
             answers=self._answers(table),
         )
 
-    def codes(self, key: str, table: Table, taken: dict[str, str]) -> list[tuple[str, str]]:
-        """(LOINC code, property) of what is accepted; a code feeds one analyte only."""
-        found: list[tuple[str, str]] = []
+    def codes(self, key: str, table: Table) -> list[tuple[LabRow, str]]:
+        """Every code of an analyte, traps included, with its property."""
+        found: list[tuple[LabRow, str]] = []
         items = self._items(table, "loinc")
         for place, item in enumerate(items):
             line = items.lines[place] if isinstance(items, Items) else table.line
@@ -117,14 +133,10 @@ class _LabReader:
                 self._fault(line, says, "Compare it with its source.")
             if role not in _ROLES:
                 self._fault(line, f"{code} has no role.", "Use primary, accept or trap.")
-            if role == "trap":
-                continue
-            if code in taken:
-                says = f"{code} feeds {taken[code]} already."
-                self._fault(line, says, f"Remove it from {key} or from {taken[code]}.")
-            taken[code] = key
-            found.append((code, self._text(item, "property")))
-        if not found:
+            name, verified = self._text(item, "name"), self._text(item, "verified")
+            row = LabRow(key, code, name, role, verified, f"mappings/labs.yaml:{line}")
+            found.append((row, self._text(item, "property")))
+        if all(row.role == "trap" for row, _ in found):
             self._fault(table.line, f"{key} has no code.", "List codes under 'loinc:'.")
         return found
 
@@ -132,7 +144,8 @@ class _LabReader:
         found: dict[tuple[str, str], Decimal] = {}
         for item in self._items(table, "answers"):
             if not isinstance(item, Table):
-                self._fault(table.line_of("answers"), "An answer is no mapping.", "Write {system: …}.")
+                line = table.line_of("answers")
+                self._fault(line, "An answer is no mapping.", "Write {system: ..., code: ...}.")
                 continue
             value = self._number(item, "value", item.get("value"))
             if value is not None:

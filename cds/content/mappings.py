@@ -128,7 +128,7 @@ def _fault(at: str, says: str, try_this: str) -> Fault:
 
 def _lists(files: _Files, faults: list[Fault]) -> Lists:
     concepts = _concepts(files, faults)
-    analytes, labs = read_labs(files.labs, concepts, faults)
+    analytes, labs, lab_rows = read_labs(files.labs, concepts, faults)
     synonyms = _synonyms(files, faults)
     conditions = _members(files, "conditions.tsv", faults)
     procedures = _members(files, "procedures.tsv", faults) + _major_surgery(files, faults)
@@ -139,6 +139,7 @@ def _lists(files: _Files, faults: list[Fault]) -> Lists:
         concepts=concepts,
         analytes=analytes,
         labs={"LOINC": labs},
+        lab_rows=lab_rows,
         conditions=conditions,
         procedures=procedures,
         ingredients=_ingredients(files, synonyms["drug"], faults),
@@ -164,7 +165,8 @@ def _concepts(files: _Files, faults: list[Fault]) -> dict[str, Concept]:
             faults.append(_fault(at, f"No domain is called {domain!r}.", cure))
         if not label:
             faults.append(_fault(at, f"The concept {key!r} has no label.", "Write a few words."))
-        found[key] = Concept(key, label, domain, tuple(made_of.split()), tuple(review.split()), note)
+        sets, companions = tuple(made_of.split()), tuple(review.split())
+        found[key] = Concept(key, label, domain, sets, companions, note)
     return found
 
 
@@ -261,16 +263,12 @@ def _ingredients(
     for ingredient, name in synonyms:
         names.setdefault(ingredient, []).append(name)
     return {
-        name: Ingredient(
-            name, held, tuple(codes[name]), (name, *names.get(name, ())), where[name]
-        )
+        name: Ingredient(name, held, tuple(codes[name]), (name, *names.get(name, ())), where[name])
         for name, held in sets.items()
     }
 
 
-def _products(
-    files: _Files, faults: list[Fault]
-) -> tuple[dict[str, str], list[tuple[str, str]]]:
+def _products(files: _Files, faults: list[Fault]) -> tuple[dict[str, str], list[tuple[str, str]]]:
     """Product code → the unsplit rest of its row, and the brand names (name, code)."""
     width = len(_PRODUCTS) - 1
     found: dict[str, str] = {}

@@ -8,8 +8,8 @@ whose members are evidence for review only. The loader in `cds.content.mappings`
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003 - msgspec resolves the annotation at run time
-from decimal import Decimal  # noqa: TC003 - msgspec resolves the annotation at run time
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from cds.core.facts import Mark
 from cds.core.phrases import Phrases, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 ICD_10_CM = "ICD-10-CM"
 _BY_PREFIX = frozenset({ICD_10_CM, "ICD-10-PCS"})
@@ -32,8 +32,10 @@ _CACHED = 65_536
 
 
 class Concept(msgspec.Struct, frozen=True):
-    """What a criterion names. `made_of` are set keys, `-key` subtracts; `review` are set keys whose
-    members are evidence for review only. `label` is what a clinician would call it.
+    """What a criterion names; `label` is what a clinician would call it.
+
+    `made_of` are set keys, `-key` subtracts; `review` are set keys whose members are evidence for
+    review only.
     """
 
     key: str
@@ -78,8 +80,10 @@ class LabCode(msgspec.Struct, frozen=True):
 
 
 class Coded(msgspec.Struct, frozen=True):
-    """What a condition or procedure code means. `known`: some list holds it, or its system is one
-    whose lists are complete by prefix (ICD-10-CM), so that no list holding it says something.
+    """What a condition or procedure code means.
+
+    `known`: some list holds it, or its system is one whose lists are complete by prefix
+    (ICD-10-CM), so that no list holding it says something.
     """
 
     known: bool
@@ -123,6 +127,17 @@ class Member(msgspec.Struct, frozen=True):
     seventh: bool = False
 
 
+class LabRow(msgspec.Struct, frozen=True):
+    """Where an observation code stands in the mapping files; `role` trap: it is rejected."""
+
+    analyte: str
+    code: str
+    name: str
+    role: str
+    verified: str
+    where: str
+
+
 class Ingredient(msgspec.Struct, frozen=True):
     """One drug ingredient: the sets that hold it (set key → membership decides) and its names."""
 
@@ -156,6 +171,7 @@ class Lists(msgspec.Struct, frozen=True):
     concepts: Mapping[str, Concept]
     analytes: Mapping[str, Analyte]
     labs: Mapping[str, Mapping[str, LabCode]]
+    lab_rows: Sequence[LabRow]
     conditions: Sequence[Member]
     procedures: Sequence[Member]
     ingredients: Mapping[str, Ingredient]
@@ -332,6 +348,10 @@ class Terminology:
         self.drug_text = lru_cache(maxsize=_CACHED)(self._drug_text)
         self.route = lru_cache(maxsize=4096)(self._route)
 
+    def __reduce__(self) -> tuple[type[Terminology], tuple[Lists]]:
+        """Travel to another process as the lists; indexes are built again there."""
+        return Terminology, (self.lists,)
+
     # Systems and observations
 
     def _system(self, uri: str) -> str | None:
@@ -363,6 +383,14 @@ class Terminology:
         marks = self._algebra.marks((member.set_key, member.mark) for member in members)
         return Coded(known=True, marks=marks)
 
+    def condition_members(self, system: str, code: str) -> Sequence[Member]:
+        """The rows that hold a condition code of a system (its short name), for explanations."""
+        return self._condition_codes.members(system, code)
+
+    def procedure_members(self, system: str, code: str) -> Sequence[Member]:
+        """The rows that hold a procedure code of a system (its short name), for explanations."""
+        return self._procedure_codes.members(system, code)
+
     def _condition_names_in(self, text: str) -> Mapping[str, Mark]:
         """The concepts whose condition names stand in a text: evidence for review only.
 
@@ -389,14 +417,18 @@ class Terminology:
     # Drugs
 
     def _drug_code(self, system_uri: str, code: str) -> Drug | None:
-        """The drug of an RxNorm (ingredient, product, brand, pack) or ATC code; None if unlisted."""
+        """The drug of an RxNorm or ATC code; None if unlisted.
+
+        RxNorm: ingredient, product, brand or pack. ATC: fifth level; its group tells local use.
+        """
         system = self.system(system_uri)
         if system is None:
             return None
         code = code.strip().upper()
         names = self._ingredients_by_code.get((system, code))
         if names is not None:
-            return self._drug(names, local=None, flush=False)
+            local = True if system == "ATC" and code.startswith(_LOCAL_ATC) else None
+            return self._drug(names, local=local, flush=False)
         product = self.product(code) if system == "RxNorm" else None
         if product is None:
             return None
@@ -496,4 +528,9 @@ _NO_LIST = Coded(known=True, marks={})
 _MALIGNANCY = frozenset(
     {"cancer", "carcinoma", "sarcoma", "lymphoma", "leukaemia", "leukemia", "malignant"}
 )
+_LOCAL_ATC = (
+    "A01A", "D01A", "D06", "D07", "D10A", "D11AH01", "D11AX", "G01A", "R01A", "R03A", "R03B",
+    "S01", "S02", "S03",
+)  # fmt: skip
+"""ATC groups of products for mouth, skin, vagina, nose, airways, eye and ear."""
 _FLUSH = frozenset({"flush", "flushes", "lock"})
