@@ -148,8 +148,12 @@ class _LabReader:
                 self._fault(line, "An answer is no mapping.", "Write {system: ..., code: ...}.")
                 continue
             value = self._number(item, "value", item.get("value"))
+            system, code = self._text(item, "system"), self._text(item, "code")
+            if system != "LOINC" and (problem := wrong_code(system, code)) is not None:
+                says = f"{code!r} is no code of {system}: {problem}."
+                self._fault(item.line, says, "Compare it with its source.")
             if value is not None:
-                found[self._text(item, "system"), self._text(item, "code")] = value
+                found[system, code] = value
         return found
 
     def _text(self, table: Table, key: str) -> str:
