@@ -259,6 +259,9 @@ class Settings:
     fhir_pause_seconds: float = _setting(
         _seconds(0, 3_600), "how long a FHIR server that keeps failing is left alone", 30.0
     )
+    ca_bundle: Path | None = _setting(  # noqa: RUF009 - it only makes a dataclass field
+        _file, "certificates that FHIR servers' certificates are checked against", None
+    )
     not_kept: tuple[str, ...] = _setting(
         _types, "medication resource types that the FHIR servers do not keep", ()
     )

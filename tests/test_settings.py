@@ -22,7 +22,7 @@ ROW = re.compile(r"^\| `(TRIAL_CDS_\w+)` \| .+? \| (.+?) \| `(.+?)` \|$", re.MUL
 ROWS = {row[0]: row[1:] for row in ROW.findall(PAGE)}
 ALL = [pytest.param(one, id=one.name) for one in fields(Settings)]
 BY_DEFAULT = {"XDG_DATA_HOME": "/data"}
-PATHS = {"content", "clients"}
+PATHS = {"content", "clients", "ca_bundle"}
 
 
 def spoken(value: object) -> str:

@@ -1,0 +1,1 @@
+"""Where a record comes from (bundle, prefetch, server) and how it becomes facts."""

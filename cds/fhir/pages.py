@@ -1,0 +1,168 @@
+"""What a page of search results says about itself: what it holds, what follows, what is missing.
+
+Only the frame is read here. Making records of the entries, and saying which of them cannot be
+used, is the business of those who decode them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+
+from cds.fhir.faults import FhirFault, Why
+
+# FHIR's issue types that mean "there is more than you see", whatever their severity says.
+_LEFT_OUT = frozenset(
+    {"suppressed", "forbidden", "security", "incomplete", "throttled", "timeout", "too-costly"}
+)
+
+
+class _Resource(msgspec.Struct):
+    """The fields that matter here; of any type, because entries may be broken."""
+
+    resource_type: Any = msgspec.field(default=None, name="resourceType")
+    id: Any = None
+    issue: Any = None
+    medication: Any = msgspec.field(default=None, name="medicationReference")
+
+
+class _Search(msgspec.Struct):
+    mode: Any = None
+
+
+class _Entry(msgspec.Struct):
+    resource: _Resource | None = None
+    search: _Search | None = None
+
+
+class _Frame(msgspec.Struct):
+    resource_type: Any = msgspec.field(default=None, name="resourceType")
+    total: Any = None
+    link: Any = None
+    entry: list[msgspec.Raw] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: the ids of its matches, where the next one is, and what it says is missing.
+
+    `ids` names the matches ("" stands for each that has none). `medications` are the references
+    to Medications, `included` the ids of the Medications that came along.
+    """
+
+    ids: tuple[str, ...]
+    total: int | None
+    next_url: str | None
+    left_out: bool
+    medications: tuple[str, ...] = ()
+    included: tuple[str, ...] = ()
+
+
+_T = TypeVar("_T")
+_frame = msgspec.json.Decoder(_Frame)
+_entry = msgspec.json.Decoder(_Entry)
+_resource = msgspec.json.Decoder(_Resource)
+
+
+def read_page(body: bytes, resource_type: str) -> Page:
+    """Read one answer to a search for `resource_type`.
+
+    Raises:
+        FhirFault: NOT_FHIR (no JSON, no Bundle), or OUTCOME where only an OperationOutcome came.
+    """
+    frame = _decoded(_frame, body)
+    if frame is not None and frame.resource_type == "OperationOutcome":
+        raise FhirFault(Why.OUTCOME)
+    if frame is None or frame.resource_type != "Bundle":
+        raise FhirFault(Why.NOT_FHIR)
+    entries = [found for raw in frame.entry or () if (found := _decoded(_entry, raw)) is not None]
+    resources = [(entry.resource, _mode(entry)) for entry in entries if entry.resource is not None]
+    matches = [
+        one for one, mode in resources if one.resource_type == resource_type and mode != "include"
+    ]
+    return Page(
+        ids=tuple(one.id if isinstance(one.id, str) else "" for one in matches),
+        total=frame.total if isinstance(frame.total, int) else None,
+        next_url=_next_url(frame.link),
+        left_out=any(
+            _leaves_out(one.issue)
+            for one, _ in resources
+            if one.resource_type == "OperationOutcome"
+        ),
+        medications=tuple(filter(None, (_reference(one.medication) for one in matches))),
+        included=tuple(
+            one.id
+            for one, _ in resources
+            if one.resource_type == "Medication" and isinstance(one.id, str)
+        ),
+    )
+
+
+def read_resource(body: bytes) -> tuple[str, str]:
+    """Type and id of a resource that was read by its id; "" for an id that is none.
+
+    Raises:
+        FhirFault: NOT_FHIR, where the answer is no resource.
+    """
+    found = _decoded(_resource, body)
+    if found is None or not isinstance(found.resource_type, str):
+        raise FhirFault(Why.NOT_FHIR)
+    return found.resource_type, found.id if isinstance(found.id, str) else ""
+
+
+def kept_types(metadata: bytes) -> frozenset[str] | None:
+    """The resource types that a CapabilityStatement says are kept; None where it does not say.
+
+    Raises:
+        FhirFault: NOT_FHIR, where the answer is no CapabilityStatement.
+    """
+    try:
+        statement = msgspec.json.decode(metadata)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        statement = None
+    if not isinstance(statement, dict) or statement.get("resourceType") != "CapabilityStatement":
+        raise FhirFault(Why.NOT_FHIR)
+    types = {
+        resource.get("type")
+        for rest in _dicts(statement.get("rest"))
+        for resource in _dicts(rest.get("resource"))
+    }
+    return frozenset(one for one in types if isinstance(one, str)) or None
+
+
+def _decoded(decoder: msgspec.json.Decoder[_T], data: bytes | msgspec.Raw) -> _T | None:
+    """None where the JSON is not of that shape; who decodes the entries will say so."""
+    try:
+        return decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _mode(entry: _Entry) -> object:
+    return entry.search.mode if entry.search is not None else None
+
+
+def _dicts(value: object) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _next_url(links: object) -> str | None:
+    for link in _dicts(links):
+        if link.get("relation") == "next" and isinstance(link.get("url"), str):
+            return str(link["url"])
+    return None
+
+
+def _leaves_out(issues: object) -> bool:
+    """An error, or a remark that data were held back; "no results" is neither."""
+    return any(
+        issue.get("severity") in {"error", "fatal"} or issue.get("code") in _LEFT_OUT
+        for issue in _dicts(issues)
+    )
+
+
+def _reference(medication: object) -> str | None:
+    reference = medication.get("reference") if isinstance(medication, dict) else None
+    return reference if isinstance(reference, str) else None
