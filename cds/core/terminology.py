@@ -287,9 +287,16 @@ class Algebra:
                 self._review.setdefault(part, []).append(concept.key)
 
     def marks(self, held: Iterable[tuple[str, Mark]]) -> dict[str, Mark]:
-        """The concepts of one code or ingredient, given the sets that hold it."""
+        """The concepts of one code or ingredient, given the sets that hold it.
+
+        A set may be subtracted and a review companion at once: its members do not decide, they
+        are evidence for review.
+        """
         pairs = list(held)
-        out = {key for name, _ in pairs for key in self._minus.get(name, ())}
+        out: dict[str, set[str]] = {}
+        for name, _ in pairs:
+            for key in self._minus.get(name, ()):
+                out.setdefault(key, set()).add(name)
         found: dict[str, Mark] = {}
         for name, mark in pairs:
             for key in self._plus.get(name, ()):
@@ -297,7 +304,7 @@ class Algebra:
                     found[key] = _stronger(found.get(key), mark)
         for name, mark in pairs:
             for key in self._review.get(name, ()):
-                if key not in out and key not in found:
+                if key not in found and out.get(key, set()) <= {name}:
                     found[key] = _doubted(mark)
         return found
 
@@ -362,6 +369,38 @@ class Terminology:
         """What an observation code measures; None for codes that we reject or do not know."""
         codes = self._labs.get(system_uri)
         return None if codes is None else codes.get(code)
+
+    def analytes_of(self, concept: str) -> tuple[Analyte, ...]:
+        """What the results of a lab, vital or score concept measure; its first set comes first."""
+        return tuple(
+            self.analytes[name]
+            for name in self.concepts[concept].made_of
+            if name in self.analytes
+        )
+
+    def types_of(self, concept: str) -> tuple[str, ...]:
+        """The resource types, of Condition and Procedure, that a concept has codes for."""
+        sets = {*self.concepts[concept].made_of, *self.concepts[concept].review}
+        return tuple(kind for kind, held in self._sets_by_type.items() if not held.isdisjoint(sets))
+
+    @cached_property
+    def _sets_by_type(self) -> Mapping[str, frozenset[str]]:
+        return {
+            "Condition": frozenset(member.set_key for member in self.lists.conditions),
+            "Procedure": frozenset(member.set_key for member in self.lists.procedures),
+        }
+
+    @cached_property
+    def primary_loinc(self) -> Mapping[str, tuple[str, str]]:
+        """Code and name of the LOINC code with which each concept is ordered."""
+        primary = {
+            row.analyte: (row.code, row.name) for row in self.lists.lab_rows if row.role == "primary"
+        }
+        return {
+            key: primary[analytes[0].key]
+            for key in self.concepts
+            if (analytes := self.analytes_of(key)) and analytes[0].key in primary
+        }
 
     # Conditions and procedures
 
