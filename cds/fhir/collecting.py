@@ -1,0 +1,243 @@
+"""Documents → one patient's record: sorted by type, other people's entries left out, gaps noted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from cds.core.facts import Problem, Retrieval
+from cds.fhir.belonging import Owner, Subjects
+from cds.fhir.decode import BROKEN, Document, NotRead, read_nested
+from cds.fhir.retrieved import KINDS, Coverage, Record, better, newest, reference_of
+from cds.fhir.resources import (
+    Entry,
+    Medication,
+    Nested,
+    OperationOutcome,
+    Patient,
+)
+from cds.fhir.versions import refuse_foreign_shapes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cds.fhir.resources import AnyResource
+
+_TRUNCATED = "the list goes on after what was sent"
+_SEARCH_ERROR = "the server reported an error"
+_PARTIAL_ISSUES = frozenset(
+    """incomplete suppressed forbidden security login expired unknown throttled timeout transient
+    too-costly lock-error no-store exception""".split()
+)
+"""Issue types that say, even as a warning, that something may have been withheld."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Documents that came of one question, and the coverages that they claim to have read.
+
+    `judged`: they are the pages of a search whose completeness somebody else has judged.
+    """
+
+    documents: tuple[Document, ...]
+    claims: Mapping[str, Coverage]
+    judged: bool = False
+
+
+class _Sorted:
+    """Everything found so far, while the parts are gone through."""
+
+    def __init__(self) -> None:
+        self.by_kind: dict[str, list[tuple[Entry, _Claims]]] = {
+            kind: [] for kind in KINDS.values()
+        }
+        self.patients: list[Entry] = []
+        self.medications: dict[str, Medication] = {}
+        self.problems: list[Problem] = []
+
+
+class _Claims:
+    """The coverages of one part; what goes wrong makes them partial."""
+
+    def __init__(self, claims: Mapping[str, Coverage]) -> None:
+        self.coverage = dict(claims)
+
+    def lower(self, why: str, *, kind: str | None = None, again: bool = False) -> None:
+        """Mark the coverages of one type (None: all) as incomplete."""
+        for name, covered in self.coverage.items():
+            concerned = kind is None or name.partition(":")[0] == kind
+            if concerned and covered.state is Retrieval.COMPLETE:
+                self.coverage[name] = Coverage(Retrieval.PARTIAL, why, again)
+
+
+def collect(parts: Sequence[Part], patient_id: str | None) -> Record:
+    """Make one record of all parts.
+
+    `patient_id` None: the parts must hold exactly one patient, who is meant.
+
+    Raises:
+        UnusableInput: another FHIR version.
+        LookupError: `patient_id` is None and there is no single patient; its text says why.
+    """
+    found = _Sorted()
+    all_claims: list[_Claims] = []
+    for part in parts:
+        claims = _Claims(part.claims)
+        all_claims.append(claims)
+        for document in part.documents:
+            if _sort_document(document, claims, found) and not part.judged:
+                claims.lower(_TRUNCATED, again=True)
+    for kind, pairs in found.by_kind.items():
+        refuse_foreign_shapes(kind, [entry for entry, _ in pairs])
+    refuse_foreign_shapes("Patient", found.patients)
+    patient, own_id, addresses = _choose_patient(found, patient_id)
+    entries = _own_entries(found, Subjects(own_id, addresses))
+    coverage: dict[str, Coverage] = {}
+    for claims in all_claims:
+        for name, covered in claims.coverage.items():
+            coverage[name] = better(coverage.get(name), covered)
+    return Record(
+        own_id or "", patient, entries, found.medications, coverage, tuple(found.problems)
+    )
+
+
+def _sort_document(document: Document, claims: _Claims, found: _Sorted) -> bool:
+    """Sort the entries in; true if the document says that there are more than it holds."""
+    matches = 0
+    for entry in document.entries:
+        mode = entry.search.mode if entry.search is not None else None
+        matches += mode is None or mode == "match"
+        resource = entry.resource
+        kind = KINDS.get(type(resource))
+        if kind is not None:
+            found.by_kind[kind].append((entry, claims))
+        else:
+            _sort_other(entry, resource, claims, found)
+    for lost in document.not_read:
+        _note_not_read(lost, claims, found)
+    matches += len(document.not_read)
+    total = document.total
+    return document.more or (total is not None and not 0 <= total <= matches)
+
+
+def _sort_other(
+    entry: Entry, resource: AnyResource | None, claims: _Claims, found: _Sorted
+) -> None:
+    if isinstance(resource, Patient):
+        found.patients.append(entry)
+    elif isinstance(resource, Medication):
+        found.medications[reference_of(entry)] = resource
+        if entry.full_url:
+            found.medications[entry.full_url] = resource
+    elif isinstance(resource, OperationOutcome):
+        if reports_error(resource):
+            claims.lower(_SEARCH_ERROR, again=True)
+    elif isinstance(resource, Nested):
+        _sort_nested(resource, claims, found)
+    elif resource is None and _failed(entry):
+        claims.lower(_SEARCH_ERROR, again=True)
+
+
+def _sort_nested(bundle: Nested, claims: _Claims, found: _Sorted) -> None:
+    """One level of Bundles inside a Bundle (what a batch of searches answers)."""
+    document = read_nested(bundle)
+    inner = _Claims(claims.coverage)
+    if _sort_document(document, inner, found):
+        inner.lower(_TRUNCATED, again=True)
+    kinds = {KINDS.get(type(entry.resource)) for entry in document.entries} - {None}
+    for name, covered in inner.coverage.items():
+        # A truncated search says nothing about types that it did not search.
+        if not kinds or name.partition(":")[0] in kinds:
+            claims.coverage[name] = covered
+
+
+def _note_not_read(lost: NotRead, claims: _Claims, found: _Sorted) -> None:
+    found.problems.append(Problem("not-read", lost.reference, lost.says))
+    if lost.kind is None or lost.kind in KINDS.values():
+        claims.lower("an entry could not be read", kind=lost.kind)
+
+
+class _Issue(msgspec.Struct, frozen=True):
+    severity: str | None = None
+    code: str | None = None
+
+
+_issues = msgspec.json.Decoder(list[_Issue])
+
+
+def reports_error(outcome: OperationOutcome) -> bool:
+    """Whether an OperationOutcome means that something was not returned.
+
+    "No results" arrives as a warning; an outcome that cannot be read counts as an error.
+    """
+    try:
+        issues = _issues.decode(outcome.issue)
+    except BROKEN:
+        return True
+    return any(
+        issue.severity not in {"warning", "information", "success"}
+        or issue.code in _PARTIAL_ISSUES
+        for issue in issues
+    )
+
+
+class _Response(msgspec.Struct, frozen=True):
+    status: str | None = None
+
+
+def _failed(entry: Entry) -> bool:
+    """Whether an entry without a resource is the answer to a request that failed."""
+    if not entry.response:
+        return False
+    try:
+        response = msgspec.json.decode(entry.response, type=_Response)
+    except BROKEN:
+        return True
+    return (response.status or "").startswith(("4", "5"))
+
+
+def _choose_patient(
+    found: _Sorted, patient_id: str | None
+) -> tuple[Entry | None, str | None, frozenset[str]]:
+    """The patient, their id, and every address under which they are known."""
+    patients = found.patients
+    ids = {getattr(entry.resource, "id", None) for entry in patients}
+    if patient_id is None:
+        if not patients:
+            message = "it holds no Patient; add the Patient resource."
+            raise LookupError(message)
+        if len(ids) > 1 or (None in ids and len({e.full_url for e in patients}) > 1):
+            message = "it holds several Patients; evaluate one patient's record at a time."
+            raise LookupError(message)
+        patient_id = ids.pop()
+    own = [e for e in patients if getattr(e.resource, "id", None) == patient_id]
+    for other in patients:
+        if other not in own:
+            found.problems.append(_other_patient(reference_of(other)))
+    addresses = frozenset(entry.full_url for entry in own if entry.full_url)
+    if patient_id is None and not addresses:
+        message = "its Patient has neither an id nor a fullUrl, so that nothing can refer to it."
+        raise LookupError(message)
+    return (newest(own)[-1] if own else None), patient_id, addresses
+
+
+def _other_patient(reference: str) -> Problem:
+    return Problem("other-patient", reference, "it is not this patient's and was not used")
+
+
+def _own_entries(found: _Sorted, subjects: Subjects) -> dict[str, tuple[Entry, ...]]:
+    entries: dict[str, tuple[Entry, ...]] = {}
+    for kind, pairs in found.by_kind.items():
+        own: list[Entry] = []
+        for entry, claims in pairs:
+            owner = subjects.owner(entry.resource.subject)  # type: ignore[union-attr]
+            if owner is Owner.THIS_PATIENT:
+                own.append(entry)
+            elif owner is Owner.ANOTHER:
+                found.problems.append(_other_patient(reference_of(entry)))
+            else:
+                says = "it does not say whose it is and was not used"
+                found.problems.append(Problem("not-read", reference_of(entry), says))
+                claims.lower("an entry does not say whose it is", kind=kind)
+        entries[kind] = newest(own)
+    return entries

@@ -1,0 +1,212 @@
+"""What was retrieved of one patient, type by type, and what could not be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from cds.core.facts import Problem, Retrieval
+from cds.core.when import read_when
+from cds.fhir.resources import (
+    Condition,
+    Entry,
+    Medication,
+    MedicationAdministration,
+    MedicationRequest,
+    MedicationStatement,
+    Observation,
+    Patient,
+    Procedure,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+OBSERVATION_CATEGORIES = ("laboratory", "vital-signs", "exam", "survey", "social-history")
+"""The Observation categories that are asked for one by one."""
+
+KINDS: dict[type[msgspec.Struct], str] = {
+    Observation: "Observation",
+    Condition: "Condition",
+    Procedure: "Procedure",
+    MedicationRequest: "MedicationRequest",
+    MedicationStatement: "MedicationStatement",
+    MedicationAdministration: "MedicationAdministration",
+}
+"""The resource types that say something about a patient."""
+
+NEEDED = (
+    "Condition",
+    *(f"Observation:{category}" for category in OBSERVATION_CATEGORIES),
+    "MedicationRequest",
+    "MedicationStatement",
+    "Procedure",
+)
+"""What must have been read before absence proves anything. A *coverage* is a resource type, or one
+category of Observation as `Observation:laboratory`."""
+
+_ORDER = {
+    Retrieval.NOT_RETRIEVED: 0,
+    Retrieval.NOT_KEPT: 1,
+    Retrieval.PARTIAL: 2,
+    Retrieval.COMPLETE: 3,
+}
+
+
+class Coverage(msgspec.Struct, frozen=True):
+    """How much of one type or category was read.
+
+    `why` says in words what is missing. `again`: asking the server once more may bring it.
+    """
+
+    state: Retrieval
+    why: str = ""
+    again: bool = False
+
+
+COMPLETE = Coverage(Retrieval.COMPLETE)
+NOT_RETRIEVED = Coverage(Retrieval.NOT_RETRIEVED, "nothing was sent", again=True)
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One patient's resources as received.
+
+    `patient` is None as long as nobody sent the Patient. `entries` are by resource type and this
+    patient's only. `medications` are the products that entries refer to, by every address under
+    which they are known. `coverage` holds what was read and how completely; what it does not name
+    was not retrieved. `problems` are those of single entries; `all_problems` adds the missing
+    types.
+    """
+
+    patient_id: str
+    patient: Entry | None
+    entries: Mapping[str, tuple[Entry, ...]]
+    medications: Mapping[str, Medication]
+    coverage: Mapping[str, Coverage]
+    problems: tuple[Problem, ...] = ()
+
+    def covered(self, name: str) -> Coverage:
+        """How a type or `Observation:category` was read."""
+        found = self.coverage.get(name)
+        if name.startswith("Observation:"):
+            whole = self.coverage.get("Observation")
+            if found is None or (whole is not None and _ORDER[whole.state] > _ORDER[found.state]):
+                found = whole
+        return found or NOT_RETRIEVED
+
+    def retrieval(self) -> dict[str, Retrieval]:
+        """The states in the form that facts carry them."""
+        states = {kind: self.covered(kind).state for kind in KINDS.values()}
+        for name in {*NEEDED, *self.coverage}:
+            states[name] = self.covered(name).state
+        return states
+
+    def all_problems(self) -> tuple[Problem, ...]:
+        """Every problem of the record: single entries first, then what was not read."""
+        return (*self.problems, *self._gaps())
+
+    def _gaps(self) -> Iterable[Problem]:
+        for name in NEEDED:
+            covered = self.covered(name)
+            if covered.state is Retrieval.NOT_RETRIEVED:
+                yield Problem("not-retrieved", None, f"{_said(name)} not read: {covered.why}")
+            elif covered.state is Retrieval.PARTIAL:
+                yield Problem("incomplete", None, f"{_said(name)} incomplete: {covered.why}")
+
+
+def _said(coverage: str) -> str:
+    """'Condition', 'Observation (laboratory)'."""
+    kind, _, category = coverage.partition(":")
+    return f"{kind} ({category})" if category else kind
+
+
+def missing(record: Record) -> frozenset[str]:
+    """What must still be asked: coverages (`Condition`, `Observation:laboratory`) and `Patient`."""
+    wanted = {
+        name
+        for name in NEEDED
+        if (covered := record.covered(name)).again
+        and covered.state in {Retrieval.NOT_RETRIEVED, Retrieval.PARTIAL}
+    }
+    if record.patient is None:
+        wanted.add("Patient")
+    return frozenset(wanted)
+
+
+def reference_of(entry: Entry) -> str:
+    """`Type/id`; for an entry without id the Bundle's address for it, else its type."""
+    resource = entry.resource
+    kind = str(resource.__struct_config__.tag)
+    name = getattr(resource, "id", None)
+    if name:
+        return f"{kind}/{name}"
+    return entry.full_url or f"{kind} without id"
+
+
+def merge(record: Record, other: Record) -> Record:
+    """The record with what a server added.
+
+    A resource that both have is taken in the version that was updated last; where that is not
+    known, as the server (`other`) has it.
+    """
+    entries = {
+        kind: newest((*record.entries.get(kind, ()), *other.entries.get(kind, ())))
+        for kind in {**record.entries, **other.entries}
+    }
+    coverage = dict(record.coverage)
+    for name, covered in other.coverage.items():
+        coverage[name] = better(coverage.get(name), covered)
+    return Record(
+        record.patient_id,
+        other.patient or record.patient,
+        entries,
+        {**record.medications, **other.medications},
+        coverage,
+        tuple(dict.fromkeys((*record.problems, *other.problems))),
+    )
+
+
+def better(one: Coverage | None, other: Coverage) -> Coverage:
+    """The more complete of two readings of the same type; of equals the later."""
+    if one is None:
+        return other
+    return one if _ORDER[one.state] > _ORDER[other.state] else other
+
+
+class _Meta(msgspec.Struct, frozen=True, rename="camel"):
+    last_updated: str | None = None
+    version_id: str | None = None
+
+
+_meta = msgspec.json.Decoder(_Meta)
+
+
+def newest(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    """Each resource once: of several versions the one updated last, else the last one given."""
+    names = [getattr(entry.resource, "id", None) for entry in entries]
+    if None not in names and len(set(names)) == len(names):
+        return tuple(entries)
+    kept: dict[str, Entry] = {}
+    nameless: list[Entry] = []
+    for entry in entries:
+        name = getattr(entry.resource, "id", None) or entry.full_url
+        if name is None:
+            nameless.append(entry)
+            continue
+        earlier = kept.get(name)
+        if earlier is None or _version(entry) >= _version(earlier):
+            kept[name] = entry
+    return (*kept.values(), *nameless)
+
+
+def _version(entry: Entry) -> tuple[float, int]:
+    """Sorts versions of one resource; unreadable or absent meta comes first."""
+    try:
+        meta = _meta.decode(getattr(entry.resource, "meta", b""))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return (float("-inf"), -1)
+    updated = read_when(meta.last_updated) if meta.last_updated else None
+    version = meta.version_id or ""
+    number = int(version) if version.isdecimal() and version.isascii() else -1
+    return (updated.start if updated else float("-inf"), number)
