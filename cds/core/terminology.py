@@ -373,9 +373,7 @@ class Terminology:
     def analytes_of(self, concept: str) -> tuple[Analyte, ...]:
         """What the results of a lab, vital or score concept measure; its first set comes first."""
         return tuple(
-            self.analytes[name]
-            for name in self.concepts[concept].made_of
-            if name in self.analytes
+            self.analytes[name] for name in self.concepts[concept].made_of if name in self.analytes
         )
 
     def types_of(self, concept: str) -> tuple[str, ...]:
@@ -394,7 +392,9 @@ class Terminology:
     def primary_loinc(self) -> Mapping[str, tuple[str, str]]:
         """Code and name of the LOINC code with which each concept is ordered."""
         primary = {
-            row.analyte: (row.code, row.name) for row in self.lists.lab_rows if row.role == "primary"
+            row.analyte: (row.code, row.name)
+            for row in self.lists.lab_rows
+            if row.role == "primary"
         }
         return {
             key: primary[analytes[0].key]
