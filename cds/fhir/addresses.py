@@ -138,8 +138,9 @@ class AllowedBase:
 
 
 def _absolute(base: Address, url: str) -> str:
+    # urljoin drops some characters silently, so that they must be looked for before.
     try:
-        return urljoin(f"{base}/", url)
+        return "" if _AMBIGUOUS.search(url) else urljoin(f"{base}/", url)
     except ValueError:
         return ""  # no address at all, as reading it will say
 

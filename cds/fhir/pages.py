@@ -13,10 +13,26 @@ import msgspec
 
 from cds.fhir.faults import FhirFault, Why
 
-# FHIR's issue types that mean "there is more than you see", whatever their severity says.
-_LEFT_OUT = frozenset(
-    {"suppressed", "forbidden", "security", "incomplete", "throttled", "timeout", "too-costly"}
+# Issue types that mean, even as a warning, that something may have been withheld.
+_WITHHELD = frozenset(
+    {
+        "exception",
+        "expired",
+        "forbidden",
+        "incomplete",
+        "lock-error",
+        "login",
+        "no-store",
+        "security",
+        "suppressed",
+        "throttled",
+        "timeout",
+        "too-costly",
+        "transient",
+        "unknown",
+    }
 )
+_HARMLESS = frozenset({"warning", "information", "success"})
 
 
 class _Resource(msgspec.Struct):
@@ -156,10 +172,14 @@ def _next_url(links: object) -> str | None:
 
 
 def _leaves_out(issues: object) -> bool:
-    """An error, or a remark that data were held back; "no results" is neither."""
+    """An error, or a remark that data were held back; the warning "no results" is neither."""
+    if not isinstance(issues, list):
+        return True  # an outcome that cannot be read is no good news
     return any(
-        issue.get("severity") in {"error", "fatal"} or issue.get("code") in _LEFT_OUT
-        for issue in _dicts(issues)
+        not isinstance(issue, dict)
+        or issue.get("severity") not in _HARMLESS
+        or issue.get("code") in _WITHHELD
+        for issue in issues
     )
 
 

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from cds.fhir.faults import Why
 
-CATEGORIES = ("laboratory", "vital-signs", "exam", "survey")
+CATEGORIES = ("laboratory", "vital-signs", "exam", "survey", "social-history")
+"""The Observation categories that plain `Observation` stands for."""
+
 MEDICATION_TYPES = ("MedicationRequest", "MedicationStatement", "MedicationAdministration")
 FIRST = ("Patient", "Condition")
 """What decides whether anything else needs to be asked."""

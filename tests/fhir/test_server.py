@@ -122,6 +122,7 @@ def test_a_whole_chart_is_fetched_and_says_that_it_is_complete(stack: ExitStack)
         "Observation:laboratory": COMPLETE,
         "Observation:vital-signs": COMPLETE,
         "Observation:exam": COMPLETE,
+        "Observation:social-history": COMPLETE,
         "Observation:survey": COMPLETE,
         "MedicationRequest": COMPLETE,
         "MedicationStatement": COMPLETE,
