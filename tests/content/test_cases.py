@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,13 +15,22 @@ from cds.content.infos import concept_infos
 from cds.content.mappings import load_terminology
 from cds.content.trials import TrialFolder, load_trial
 
+if TYPE_CHECKING:
+    from cds.core.terminology import Terminology
+
 FOLDERS = sorted(path.parent for path in (bundled_content() / "trials").glob("*/trial.yaml"))
+
+
+@cache
+def known() -> Terminology:
+    """The bundled mappings, loaded once."""
+    return load_terminology([bundled_content()])
 
 
 @cache
 def loaded(folder: Path) -> TrialFolder:
     """The trial of a folder, loaded once."""
-    terminology = load_terminology([bundled_content() / "mappings"])
+    terminology = known()
     return load_trial(folder, concept_infos(terminology), terminology.digest)
 
 
@@ -29,7 +39,7 @@ def every_case() -> list[object]:
     found: list[object] = []
     for folder in FOLDERS:
         try:
-            cases = load_cases(loaded(folder))
+            cases = load_cases(loaded(folder), concept_infos(known()))
         except ContentFaults as problem:
             found.append(pytest.param(folder, problem, id=f"{folder.name}:faults"))
             continue
