@@ -169,7 +169,7 @@ class FormReader:
             concepts=tuple(info.key for info in known),
             label=_labels(known),
             unit=known[0].unit,
-            category=known[0].category,
+            categories=tuple(dict.fromkeys(info.category for info in known)),
             positive=positive,
             look_back=self._look_back(form),
             any_result=self._choice(form, "any_result", ("yes",)) is not None,

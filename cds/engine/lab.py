@@ -78,7 +78,7 @@ class Lab(msgspec.Struct, frozen=True):
     concepts: tuple[str, ...]
     label: str
     unit: str
-    category: str
+    categories: tuple[str, ...]
     sign: Sign | None = None
     bounds: tuple[Bound, ...] = ()
     positive: bool = False
@@ -93,11 +93,13 @@ class Lab(msgspec.Struct, frozen=True):
         valued, skipped = self._candidates(facts, asked)
         if not valued:
             return self._nothing(facts, Gap.NO_VALUE if skipped else Gap.NOT_RECORDED, skipped)
+        if self.any_result and (met := self._met_ever(valued, facts.patient, asked)):
+            return Answer(Truth.MET, self._shown(met), _evidence(met))
         newest = _newest(valued)
         if any(result.reading is None for result in newest):
             return self._unusable(newest, valued)
         if self.any_result:
-            return self._ever(valued, facts, asked)
+            return self._never(valued, facts)
         return self._agreed(newest, facts, asked, skipped)
 
     def parts(self) -> Iterator[Characteristic]:
@@ -119,7 +121,7 @@ class Lab(msgspec.Struct, frozen=True):
         """No usable result: what that means, and for what reason there is none."""
         concept = self.concepts[0]
         evidence = _evidence(results)
-        if facts.retrieved("Observation", self.category) is not Retrieval.COMPLETE:
+        if not self._read_completely(facts):
             gap = Gap.NOT_RETRIEVED
             says = f"no usable {self.label}; results could not be read completely"
             return Answer(Truth.UNKNOWN, says, evidence, (Missing(concept, gap),))
@@ -154,15 +156,28 @@ class Lab(msgspec.Struct, frozen=True):
             says += f"; newest usable: {self._shown(older)}"
         return Answer(Truth.UNKNOWN, says, _evidence([*bad, *older]), gaps)
 
-    def _ever(self, valued: Sequence[Result], facts: Facts, asked: Evaluation) -> Answer:
-        """Whether any usable result at any time meets the bound."""
-        usable = [result for result in valued if result.reading is not None]
-        met = [r for r in usable if self._meets(r, facts.patient, asked)[0] is Truth.MET]
-        if met:
-            return Answer(Truth.MET, self._shown(met), _evidence(met))
-        if facts.retrieved("Observation", self.category) is not Retrieval.COMPLETE:
+    def _met_ever(
+        self, valued: Sequence[Result], patient: Patient, asked: Evaluation
+    ) -> list[Result]:
+        """The usable results, of any time, that meet the bound."""
+        return [
+            result
+            for result in valued
+            if result.reading is not None and self._meets(result, patient, asked)[0] is Truth.MET
+        ]
+
+    def _never(self, valued: Sequence[Result], facts: Facts) -> Answer:
+        """No result at any time meets the bound: an answer if all results were read."""
+        if not self._read_completely(facts):
             return self._nothing(facts, Gap.NOT_RETRIEVED)
+        usable = [result for result in valued if result.reading is not None]
         return Answer(Truth.NOT_MET, self._shown(usable), _evidence(usable))
+
+    def _read_completely(self, facts: Facts) -> bool:
+        return all(
+            facts.retrieved("Observation", category) is Retrieval.COMPLETE
+            for category in self.categories
+        )
 
     def _agreed(
         self,
@@ -219,9 +234,14 @@ class Lab(msgspec.Struct, frozen=True):
         value = result.reading
         assert value is not None  # noqa: S101 - usable results only
         if self.positive:
-            presence = Truth.UNKNOWN if value.presence is None else value.presence
+            presence = _presence(value)
             return presence, Gap.NO_VALUE if presence is Truth.UNKNOWN else None
+        if value.low is None and value.high is None and value.presence is Truth.NOT_MET:
+            value = _NOT_DETECTED
         bounds = self._bounds_for(patient)
+        if value == _NOT_DETECTED and self.sign is Sign.ABOVE:
+            # Nothing is above no limit, whether the result carries its limit or not.
+            return Truth.NOT_MET, None
         if not bounds[0].uln:
             return _agree([self._compare(value, bound.value) for bound in bounds])
         highs, gap = _highs(result, patient, asked)
@@ -306,6 +326,18 @@ _WHY = {
     Gap.CONFLICTING: "its reference ranges contradict one another",
     Gap.JUDGEMENT: "its value does not settle it, a human must say",
 }
+
+
+_NOT_DETECTED = Reading(Decimal(0), Decimal(0), presence=Truth.NOT_MET)
+
+
+def _presence(value: Reading) -> Truth:
+    """Positive, negative, or neither for certain; an amount that was measured is positive."""
+    if value.presence is not None:
+        return value.presence
+    if value.low is not None and value.low > 0:
+        return Truth.MET
+    return Truth.NOT_MET if value.high is not None and value.high == 0 else Truth.UNKNOWN
 
 
 def _evidence(results: Sequence[Result]) -> tuple[Evidence, ...]:

@@ -47,7 +47,9 @@ SETTINGS = CardSettings(
 def lab(concept: str, label: str) -> Lab:
     """At least 1.5 within 28 days."""
     bound = (Bound(Decimal("1.5")),)
-    return Lab((concept,), label, "10*9/L", "laboratory", Sign.AT_LEAST, bound, look_back=Span(28))
+    return Lab(
+        (concept,), label, "10*9/L", ("laboratory",), Sign.AT_LEAST, bound, look_back=Span(28)
+    )
 
 
 TRIAL = Trial(

@@ -22,7 +22,7 @@ ADULT = Patient("Patient/p", read_when("1990-05-05"), "female")
 def lab(sign: Sign = Sign.AT_LEAST, bound: str = "1.5", **more: object) -> Lab:
     """ANC against a bound, 28 days."""
     settings: dict[str, object] = {"look_back": Span(days=28), "bounds": (Bound(Decimal(bound)),)}
-    return Lab(("anc",), "ANC", "10*9/L", "laboratory", sign, **(settings | more))  # type: ignore[arg-type]
+    return Lab(("anc",), "ANC", "10*9/L", ("laboratory",), sign, **(settings | more))  # type: ignore[arg-type]
 
 
 def result(value: str | Reading | None, taken: str | None, **more: object) -> Result:
@@ -233,6 +233,42 @@ def test_limits_by_sex_decide_for_other_sexes_only_where_they_agree(
     patient = Patient("Patient/p", read_when("1990-05-05"), sex)
     got = answer(lab(bounds=bounds), result(value, "2026-02-20"), patient=patient)
     assert got.truth is truth
+
+
+def test_a_test_that_was_ever_positive_stays_positive_for_a_history() -> None:
+    """Neither a newer negative nor a newer unreadable result takes it back."""
+    ever = Lab(
+        ("anc",), "HIV", "", ("laboratory",), positive=True, any_result=True, absent=Absent.NO
+    )
+    positive = result(Reading(presence=Truth.MET), "2020-01-01")
+    negative = result(Reading(presence=Truth.NOT_MET), "2026-02-01")
+    assert answer(ever, positive, negative).truth is Truth.MET
+    assert answer(ever, positive, result(None, "2026-02-20")).truth is Truth.MET
+    assert answer(ever, negative).truth is Truth.NOT_MET
+    assert answer(ever, negative, result(None, "2026-02-20")).truth is Truth.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("reading", "truth"),
+    [
+        (Reading(presence=Truth.MET), Truth.MET),
+        (Reading(presence=Truth.UNKNOWN), Truth.UNKNOWN),
+        (Reading(Decimal(1200), Decimal(1200)), Truth.MET),
+        (Reading(Decimal(0), Decimal(0)), Truth.NOT_MET),
+        (Reading(None, Decimal(15), high_open=True), Truth.UNKNOWN),
+    ],
+)
+def test_an_amount_that_was_measured_is_positive(reading: Reading, truth: Truth) -> None:
+    """An RNA reported as a number; '<15' does not say whether there was any."""
+    form = lab(bounds=(), sign=None, positive=True)
+    assert answer(form, result(reading, "2026-02-20")).truth is truth
+
+
+def test_not_detected_is_above_no_limit_even_without_a_range() -> None:
+    """HBV DNA not detected."""
+    form = lab(Sign.ABOVE, bounds=(Bound(Decimal(0), Decimal(1)),))
+    gone = result(Reading(presence=Truth.NOT_MET), "2026-02-20")
+    assert answer(form, gone).truth is Truth.NOT_MET
 
 
 decimals = st.decimals(0, 100, allow_nan=False, places=3)
