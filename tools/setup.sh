@@ -3,6 +3,7 @@
 # Does nothing when neither the lock nor pyproject.toml changed since the last time.
 #
 #   PYTHON=python3.12 sh tools/setup.sh
+#   WHEELS=a/folder sh tools/setup.sh      keep what is downloaded there, and install from there
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -36,8 +37,12 @@ if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
 fi
 
 echo "Installing the locked packages"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check \
-    --require-hashes --requirement requirements-dev.lock
+set -- --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
+if [ -n "${WHEELS:-}" ]; then
+    .venv/bin/python -m pip download "$@" --dest "$WHEELS"
+    set -- "$@" --no-index --find-links "$WHEELS"
+fi
+.venv/bin/python -m pip install "$@"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check \
     --no-deps --no-build-isolation --editable .
 echo "$now" >"$stamp"
