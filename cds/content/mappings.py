@@ -147,9 +147,7 @@ def _lists(files: _Files, faults: list[Fault]) -> Lists:
         brands=brands,
         condition_names=_names(conditions) + synonyms["condition"],
         procedure_names=_names(procedures) + synonyms["procedure"],
-        other_drugs=[
-            (c[0], c[1]) for _, _, c in _rows(files, "other_drugs.tsv", lambda c: c[0], faults)
-        ],
+        other_drugs=_other_drugs(files, faults),
         forms=forms,
         routes=routes,
         digest=files.digest,
@@ -266,6 +264,18 @@ def _ingredients(
         name: Ingredient(name, held, tuple(codes[name]), (name, *names.get(name, ())), where[name])
         for name, held in sets.items()
     }
+
+
+def _other_drugs(files: _Files, faults: list[Fault]) -> list[tuple[str, str]]:
+    """(name, kind) of the drugs that belong to no set of ours."""
+    found: list[tuple[str, str]] = []
+    for _, at, cells in _rows(files, "other_drugs.tsv", lambda c: c[0].casefold(), faults):
+        name, kind = cells
+        if kind not in {"name", "brand", "alone"}:
+            says = f"No kind of drug is called {kind!r}."
+            faults.append(_fault(at, says, "Use name, brand or alone."))
+        found.append((name, kind))
+    return found
 
 
 def _products(files: _Files, faults: list[Fault]) -> tuple[dict[str, str], list[tuple[str, str]]]:

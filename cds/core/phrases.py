@@ -66,3 +66,11 @@ class Phrases(Generic[T]):
                     break
             else:
                 start += 1
+
+    def begins(self, text: str) -> bool:
+        """Whether the text begins with a name."""
+        said = words(text)
+        return any(
+            said[: len(phrase)] == phrase
+            for phrase, _ in self._by_first.get((said or ("",))[0], ())
+        )

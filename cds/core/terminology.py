@@ -29,6 +29,7 @@ _CATEGORY = 3
 _WHOLE = 7
 _FIRST_ENCOUNTER = frozenset("ABC")
 _CACHED = 65_536
+_ALONE = "alone"
 
 
 class Concept(msgspec.Struct, frozen=True):
@@ -163,8 +164,8 @@ class Lists(msgspec.Struct, frozen=True):
     """Everything that the mapping files say, as the loader read it.
 
     `products` has one unsplit line per product code; `brands` are (name, product code). `names`
-    are (set key, name) of conditions and of procedures; `other_drugs` are names of drugs of no
-    concept. `forms` are (phrase, local); `routes` are codes of (short system name, code).
+    are (set key, name) of conditions and of procedures; `other_drugs` are (name, kind) of drugs
+    of no concept. `forms` are (phrase, local); `routes` are codes of (short system name, code).
     """
 
     systems: Mapping[str, str]
@@ -485,7 +486,7 @@ class Terminology:
                 flush = flush or found.flush
             elif found is not None:
                 names[found] = None
-        if not recognised:
+        if not recognised and not self._leading_phrases.begins(text):
             return None
         said = self._form(text)
         flush = flush or not _FLUSH.isdisjoint(words(text))
@@ -547,8 +548,13 @@ class Terminology:
             names += [(name, ingredient.name) for name in ingredient.names]
         for name, code in self.lists.brands:
             names.append((name, self.product(code)))
-        names += [(name, None) for name, _ in self.lists.other_drugs]
+        names += [(name, None) for name, kind in self.lists.other_drugs if kind != _ALONE]
         return Phrases(names)
+
+    @cached_property
+    def _leading_phrases(self) -> Phrases[None]:
+        """Minerals, salts and diluents: elsewhere in a text they only belong to another drug."""
+        return Phrases((name, None) for name, kind in self.lists.other_drugs if kind == _ALONE)
 
     @cached_property
     def _form_phrases(self) -> Phrases[bool]:

@@ -242,7 +242,8 @@ def test_routes_are_local_systemic_or_unknown(
 @pytest.mark.parametrize(
     "text",
     ["metformin", "Atorvastatin 20 mg tablet", "vitamin D3", "cholecalciferol", "paracetamol",
-     "acetaminophen", "ibuprofen", "insulin glargine", "influenza vaccine", "lactulose"],
+     "acetaminophen", "ibuprofen", "insulin glargine", "influenza vaccine", "lactulose",
+     "Calcium 600 mg", "sodium chloride 0.9 % infusion", "potassium chloride 20 mEq"],
 )  # fmt: skip
 def test_an_ordinary_chart_stays_quiet(text: str) -> None:
     """Common drugs of no class of ours are recognised and meet nothing."""
@@ -257,7 +258,11 @@ def test_the_list_of_other_drugs_is_long_and_holds_none_of_ours() -> None:
         assert drug(name).ingredients == (), name
 
 
-@pytest.mark.parametrize("text", ["herbal mixture", "traditional medicine", "study drug 12"])
+@pytest.mark.parametrize(
+    "text",
+    ["herbal mixture", "traditional medicine", "study drug 12", "foolimab in sodium chloride 0.9 %",
+     "foolinib calcium", "foolicaine with epinephrine"],
+)  # fmt: skip
 def test_what_nobody_knows_is_not_recognised(text: str) -> None:
     """An unknown drug goes to the clinician."""
     assert TERMS.drug_text(text) is None

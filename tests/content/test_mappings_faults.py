@@ -14,7 +14,10 @@ from cds.content.mappings import load_terminology
 ROOT = Path(__file__).parents[2]
 DVT = "dvt\t"
 CODES = "set\tsystem\tcode\tmatch\tmark\tverified\tmeaning\tnote"
-DRUGS = "set\tingredient\tmembership\trxcui\tatc\tclass_verified\tverified\tnamed_in\tclass_source\tnote"
+DRUGS = (
+    "set\tingredient\tmembership\trxcui\tatc\tclass_verified\tverified\tnamed_in"
+    "\tclass_source\tnote"
+)
 CM = "http://hl7.org/fhir/sid/icd-10-cm"
 
 
@@ -37,11 +40,11 @@ def says(folder: Path) -> list[str]:
     ("name", "header", "row", "words"),
     [
         ("conditions.tsv", CODES, DVT + "SNOMED CT\t128053004\texact\tdecides\tyes\t\t", "digit"),
-        ("conditions.tsv", CODES, DVT + "SNOMED CT\t128053014\texact\tdecides\tyes\t\t", "partition"),
+        ("conditions.tsv", CODES, DVT + "SNOMED CT\t128053014\texact\treview\tno\t\t", "partition"),
         ("conditions.tsv", CODES, DVT + "ICD-10-CM\tI8240\tprefix\tdecides\tyes\tx\t", "ICD-10-CM"),
         ("conditions.tsv", CODES, DVT + "ICD-10-CM\tI82.4\tsome\tdecides\tyes\tx\t", "No match"),
         ("conditions.tsv", CODES, DVT + "ICD-10-CM\tI82.4\tprefix\tmaybe\tyes\tx\t", "The mark"),
-        ("conditions.tsv", CODES, DVT + "ICD-10-CM\tI82.4\tprefix\tdecides\tno\tx\t", "not verified"),
+        ("conditions.tsv", CODES, DVT + "ICD-10-CM\tI82.4\tprefix\tdecides\tno\t\t", "verified"),
         ("conditions.tsv", CODES, DVT + "ICD-10-CM\tI82.4", "columns"),
         ("drugs.tsv", DRUGS, "nitrosourea\tnew\tdecides\t12a\t\tyes\tyes\t\tx\t", "RxNorm"),
         ("drugs.tsv", DRUGS, "nitrosourea\tnew\tdecides\t12\tL01\tyes\tyes\t\tx\t", "ATC"),
