@@ -10,10 +10,11 @@ import cds
 from cds.assess import assess
 from cds.cards.card import CardSettings, cards_for
 from cds.core.when import Evaluation
+from cds.fhir.outbound import Deadline
 from cds.fhir.prefetch import TEMPLATES
 from cds.fhir.record import UnusableInput, record_from_prefetch
 from cds.web.errors import Refused
-from cds.web.fetch import completed
+from cds.web.fetch import completed, fhir_servers
 from cds.web.request import HOOK, SERVICE, read_request
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class HookService:
         self._settings = settings
         self._content = content
         self._today = today
+        self._servers = fhir_servers(settings)
         self._cards = CardSettings(
             labels=content.labels,
             orderable=content.orderable(),
@@ -67,9 +69,10 @@ class HookService:
             Refused: the request breaks the specification (400), or its Patient is neither there
                 nor can be fetched (412).
         """
+        deadline = Deadline.after(self._settings.deadline_seconds)
         request = read_request(body)
         asked = Evaluation.of(self._settings.on or self._today(), self._settings.timezone)
-        record = completed(self._prefetched(request), request, self._settings)
+        record = completed(self._prefetched(request), request, self._servers, deadline)
         if record.patient is None:
             says = "The Patient is neither in prefetch nor can it be fetched; send it as prefetch."
             raise Refused(412, says)
