@@ -1,333 +1,48 @@
-"""What the codes and names in a record mean to the criteria: pure data and look-ups.
+"""What the codes and names in a record mean to the criteria: pure look-ups over `Lists`.
 
-A *set* is a list of codes, drug ingredients or names in one mapping file. A *concept* is what a
-criterion names; it is made of sets: the union of some, less the members of others, and with some
-whose members are evidence for review only. The loader in `cds.content.mappings` builds a
-`Terminology`; everything here only looks things up.
+The loader in `cds.content.mappings` builds a `Terminology`; everything here only looks things up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from cds.core.facts import Mark
+from cds.core.lists import (
+    Analyte,
+    Coded,
+    Concept,
+    Drug,
+    Ingredient,
+    LabCode,
+    LabRow,
+    Lists,
+    Member,
+    Product,
+)
 from cds.core.phrases import Phrases, words
+from cds.core.sets import ICD_10_CM, Algebra, CodeLists
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping, Sequence
 
-ICD_10_CM = "ICD-10-CM"
-_BY_PREFIX = frozenset({ICD_10_CM, "ICD-10-PCS"})
-_BY_CATEGORY = frozenset({"ICD-10", "ICD-10-CN", "ICD-10-GM", "ICD-10-AM", "ICD-10-CA"})
-_UNDOTTED = _BY_PREFIX | _BY_CATEGORY
-_CATEGORY = 3
-_WHOLE = 7
-_FIRST_ENCOUNTER = frozenset("ABC")
+__all__ = [
+    "Analyte",
+    "Coded",
+    "Concept",
+    "Drug",
+    "Ingredient",
+    "LabCode",
+    "LabRow",
+    "Lists",
+    "Member",
+    "Product",
+    "Terminology",
+]
+
 _CACHED = 65_536
 _ALONE = "alone"
-
-
-class Concept(msgspec.Struct, frozen=True):
-    """What a criterion names; `label` is what a clinician would call it.
-
-    `made_of` are set keys, `-key` subtracts; `review` are set keys whose members are evidence for
-    review only.
-    """
-
-    key: str
-    label: str
-    domain: str
-    made_of: tuple[str, ...] = ()
-    review: tuple[str, ...] = ()
-    note: str = ""
-
-
-class Analyte(msgspec.Struct, frozen=True):
-    """What one lab, vital sign or score measures.
-
-    `unit` is the canonical UCUM unit ("" for what has none); `kinds` are UCUM examples of every
-    kind of unit that is accepted (10*9/L; g/L and mmol/L). Mass and moles convert into each other
-    only where `molar_mass` (g/mol) is given. `category` is the Observation category; `scale` is
-    quantity, ordinal-grade, presence, score or status. `answers` gives the number that a coded
-    answer stands for, by (short system name, code).
-    """
-
-    key: str
-    label: str
-    unit: str
-    kinds: tuple[str, ...]
-    plausible_min: Decimal | None
-    plausible_max: Decimal | None
-    molar_mass: Decimal | None
-    category: str
-    scale: str
-    answers: Mapping[tuple[str, str], Decimal]
-
-
-class LabCode(msgspec.Struct, frozen=True):
-    """One observation code: its analyte, the concepts that it feeds, and its property.
-
-    `property` is mass, moles, number, time, ratio … where the code's name states it, else "".
-    """
-
-    analyte: Analyte
-    concepts: tuple[str, ...]
-    property: str
-
-
-class Coded(msgspec.Struct, frozen=True):
-    """What a condition or procedure code means.
-
-    `known`: some list holds it, or its system is one whose lists are complete by prefix
-    (ICD-10-CM), so that no list holding it says something.
-    """
-
-    known: bool
-    marks: Mapping[str, Mark]
-
-
-class Drug(msgspec.Struct, frozen=True):
-    """What a drug code or text stands for.
-
-    `marks` has one Mark per ingredient that belongs to the concept. `local`: for local use only;
-    None where neither product nor text says. `flush`: a flush or lock strength. `recognised`: we
-    know what it is, even if it belongs to no concept.
-    """
-
-    ingredients: tuple[str, ...]
-    marks: Mapping[str, tuple[Mark, ...]]
-    local: bool | None
-    flush: bool
-    recognised: bool = True
-
-
-class Member(msgspec.Struct, frozen=True):
-    """One code of a condition or procedure set, and where it stands.
-
-    `match`: exact, prefix (this and every longer code), pattern (prefix in which ? stands for one
-    character) or range (first three characters from `code` to `upto`). `seventh`: the seventh
-    character of an ICD-10-CM code counts: S (sequela) is no member, D to R (later encounters)
-    are its history.
-    """
-
-    set_key: str
-    system: str
-    code: str
-    meaning: str
-    match: str
-    mark: Mark
-    verified: str
-    where: str
-    note: str = ""
-    upto: str = ""
-    seventh: bool = False
-
-
-class LabRow(msgspec.Struct, frozen=True):
-    """Where an observation code stands in the mapping files; `role` trap: it is rejected."""
-
-    analyte: str
-    code: str
-    name: str
-    role: str
-    verified: str
-    where: str
-
-
-class Ingredient(msgspec.Struct, frozen=True):
-    """One drug ingredient: the sets that hold it (set key → membership decides) and its names."""
-
-    name: str
-    sets: Mapping[str, bool]
-    codes: tuple[tuple[str, str], ...]
-    names: tuple[str, ...]
-    where: Mapping[str, str]
-
-
-class Product(msgspec.Struct, frozen=True):
-    """One drug product, brand or pack: its ingredients and whether its form is for local use."""
-
-    code: str
-    name: str
-    ingredients: tuple[str, ...]
-    local: bool | None
-    flush: bool
-    where: str
-
-
-class Lists(msgspec.Struct, frozen=True):
-    """Everything that the mapping files say, as the loader read it.
-
-    `products` has one unsplit line per product code; `brands` are (name, product code). `names`
-    are (set key, name) of conditions and of procedures; `other_drugs` are (name, kind) of drugs
-    of no concept. `forms` are (phrase, local); `routes` are codes of (short system name, code).
-    """
-
-    systems: Mapping[str, str]
-    concepts: Mapping[str, Concept]
-    analytes: Mapping[str, Analyte]
-    labs: Mapping[str, Mapping[str, LabCode]]
-    lab_rows: Sequence[LabRow]
-    conditions: Sequence[Member]
-    procedures: Sequence[Member]
-    ingredients: Mapping[str, Ingredient]
-    products: Mapping[str, str]
-    brands: Sequence[tuple[str, str]]
-    condition_names: Sequence[tuple[str, str]]
-    procedure_names: Sequence[tuple[str, str]]
-    other_drugs: Sequence[tuple[str, str]]
-    forms: Sequence[tuple[str, bool]]
-    routes: Mapping[tuple[str, str], bool]
-    digest: str
-
-
-class CodeLists:
-    """Condition or procedure codes → the sets that hold them. Exact, by prefix or by range."""
-
-    __slots__ = ("_exact", "_longest", "_patterns", "_prefix", "_ranges")
-
-    def __init__(self, members: Iterable[Member]) -> None:
-        """Index the members; codes of undotted systems are compared without dots."""
-        self._exact: dict[tuple[str, str], list[Member]] = {}
-        self._prefix: dict[tuple[str, str], list[Member]] = {}
-        self._ranges: dict[str, list[Member]] = {}
-        self._patterns: dict[str, list[Member]] = {}
-        self._longest = 0
-        for member in members:
-            if member.match == "range":
-                self._ranges.setdefault(member.system, []).append(member)
-                continue
-            if member.match == "pattern":
-                self._patterns.setdefault(member.system, []).append(member)
-                continue
-            code = plain_code(member.system, member.code)
-            table = self._prefix if member.match == "prefix" else self._exact
-            table.setdefault((member.system, code), []).append(member)
-            self._longest = max(self._longest, len(code))
-
-    def members(self, system: str, code: str) -> list[Member]:
-        """The members that hold a code; of one set only its most specific row."""
-        if system in _BY_CATEGORY:
-            return self._of_category(plain_code(system, code))
-        plain = plain_code(system, code)
-        found = {member.set_key: member for member in self._in_ranges(system, plain)}
-        for member in self._patterns.get(system, ()):
-            if _fits(member.code, plain):
-                found[member.set_key] = member
-        for length in range(1, min(len(plain), self._longest) + 1):
-            for member in self._prefix.get((system, plain[:length]), ()):
-                found[member.set_key] = member
-        for member in self._exact.get((system, plain), ()):
-            found[member.set_key] = member
-        if system == ICD_10_CM and len(plain) == _WHOLE:
-            return [m for member in found.values() if (m := _by_encounter(member, plain[-1]))]
-        return list(found.values())
-
-    def _of_category(self, plain: str) -> list[Member]:
-        """Members that are whole three-character categories, the same in every edition."""
-        if len(plain) < _CATEGORY:
-            return []
-        category = plain[:_CATEGORY]
-        found = {member.set_key: member for member in self._in_ranges(ICD_10_CM, category)}
-        for member in self._prefix.get((ICD_10_CM, category), ()):
-            found[member.set_key] = member
-        return list(found.values())
-
-    def _in_ranges(self, system: str, plain: str) -> Iterable[Member]:
-        category = plain[:_CATEGORY]
-        if len(category) < _CATEGORY:
-            return
-        for member in self._ranges.get(system, ()):
-            if member.code <= category <= member.upto:
-                yield member
-
-
-def _fits(pattern: str, code: str) -> bool:
-    """Whether a code begins as the pattern does; ? stands for any one character."""
-    return len(code) >= len(pattern) and all(
-        wanted in ("?", given) for wanted, given in zip(pattern, code, strict=False)
-    )
-
-
-def _by_encounter(member: Member, seventh: str) -> Member | None:
-    """The member as the seventh character of an injury code makes it; None for a sequela."""
-    if not member.seventh or seventh in _FIRST_ENCOUNTER:
-        return member
-    if seventh == "S":
-        return None
-    mark = Mark(decides=member.mark.decides, history=True)
-    return msgspec.structs.replace(member, mark=mark)
-
-
-def plain_code(system: str, code: str) -> str:
-    """A code as it is compared: upper case; ICD codes without their dot."""
-    code = code.strip().upper()
-    return code.replace(".", "") if system in _UNDOTTED else code
-
-
-class Algebra:
-    """Sets → concepts: union, subtraction and review companions, per code or per ingredient."""
-
-    __slots__ = ("_minus", "_plus", "_review")
-
-    def __init__(self, concepts: Iterable[Concept]) -> None:
-        """Turn "concept is made of sets" round into "set belongs to concepts"."""
-        self._plus: dict[str, list[str]] = {}
-        self._minus: dict[str, list[str]] = {}
-        self._review: dict[str, list[str]] = {}
-        for concept in concepts:
-            for part in concept.made_of:
-                table = self._minus if part.startswith("-") else self._plus
-                table.setdefault(part.removeprefix("-"), []).append(concept.key)
-            for part in concept.review:
-                self._review.setdefault(part, []).append(concept.key)
-
-    def marks(self, held: Iterable[tuple[str, Mark]]) -> dict[str, Mark]:
-        """The concepts of one code or ingredient, given the sets that hold it.
-
-        A set may be subtracted and a review companion at once: its members do not decide, they
-        are evidence for review.
-        """
-        pairs = list(held)
-        out: dict[str, set[str]] = {}
-        for name, _ in pairs:
-            for key in self._minus.get(name, ()):
-                out.setdefault(key, set()).add(name)
-        found: dict[str, Mark] = {}
-        for name, mark in pairs:
-            for key in self._plus.get(name, ()):
-                if key not in out:
-                    found[key] = _stronger(found.get(key), mark)
-        for name, mark in pairs:
-            for key in self._review.get(name, ()):
-                if key not in found and out.get(key, set()) <= {name}:
-                    found[key] = _doubted(mark)
-        return found
-
-    def union(self, names: Iterable[str], mark: Mark) -> dict[str, Mark]:
-        """The concepts that any of several sets belongs to, nothing subtracted."""
-        return {
-            key: mark
-            for name in names
-            for table in (self._plus, self._review)
-            for key in table.get(name, ())
-        }
-
-
-def _stronger(one: Mark | None, other: Mark) -> Mark:
-    """The mark that says more: deciding before review, an event before its history."""
-    if one is None:
-        return other
-    return max(one, other, key=lambda mark: (mark.decides, not mark.history))
-
-
-def _doubted(mark: Mark) -> Mark:
-    return Mark(decides=False, history=mark.history, ingredient=mark.ingredient)
 
 
 class Terminology:
