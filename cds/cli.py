@@ -10,7 +10,7 @@ import os
 import sys
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cds.settings import Settings
 
 
-class _Day(click.ParamType):
+class _Day(click.ParamType[date]):
     """An ISO calendar date."""
 
     name = "YYYY-MM-DD"
@@ -47,7 +47,26 @@ def _stop(says: str) -> NoReturn:
     raise SystemExit(2)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Commands whose errors are one sentence on standard error and exit status 2."""
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:
+        """Run, and end the process."""
+        try:
+            status = super().main(*args, **extra | {"standalone_mode": False})
+        except click.exceptions.NoArgsIsHelpError as problem:
+            click.echo(problem.format_message())
+            status = 2
+        except click.ClickException as problem:
+            context = getattr(problem, "ctx", None)
+            where = f" ({context.command_path})" if context else ""
+            _stop(f"{problem.format_message().rstrip('.')}{where}; --help shows an example.")
+        except click.Abort:
+            status = 130
+        sys.exit(status)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(cds.__version__, prog_name="trial-cds")
 def main() -> None:
     """Clinical decision support for trial eligibility.
@@ -74,9 +93,9 @@ def evaluate(bundle: str, on: date | None, trials: tuple[str, ...], as_format: s
     from cds.assess import assess
     from cds.fhir.record import UnusableInput, record_from_bundle
 
+    data = _read(bundle)
     settings = _settings()
     content = _content(settings, trials)
-    data = _read(bundle)
     try:
         record = record_from_bundle(data)
     except UnusableInput as problem:
