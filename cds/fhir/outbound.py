@@ -233,7 +233,6 @@ class GuardedSession(requests.Session):
             raise FhirFault(Why.REFUSED)
         request.url = self._allowed.admit(request.url or "")
         request.headers["Accept-Encoding"] = "gzip"
-        request.headers.pop("Cookie", None)
         request.headers.pop("Authorization", None)
         if self._token is not None:
             request.headers["Authorization"] = f"Bearer {self._token}"

@@ -398,6 +398,18 @@ def test_an_answer_about_another_patient_is_not_taken_for_this_one(stack: ExitSt
     assert (came.state, came.why) == (Retrieval.NOT_RETRIEVED, Why.WRONG_PATIENT)
 
 
+def test_no_request_leaves_the_base_whoever_prepares_it(stack: ExitStack) -> None:
+    seen: list[bytes] = []
+    other = stack.enter_context(listening(lambda _, data: seen.append(data)))
+    connection = connected(stack, lambda peer, _: peer.sendall(answer()), token=TOKEN)
+    for path in (f"http://{other}/fhir/Patient/p1", f"//{other}/fhir", "../metadata", "/metadata"):
+        with pytest.raises(FhirFault) as fault:
+            connection.read(path)
+        assert fault.value.why is Why.OUTSIDE
+    assert seen == []
+    assert connection.requests_sent == 0
+
+
 def test_only_reading_is_possible(stack: ExitStack) -> None:
     connection = connected(stack, lambda peer, _: peer.sendall(answer()))
     with pytest.raises(FhirFault):
