@@ -63,7 +63,8 @@ def cards_for(assessment: Assessment, settings: CardSettings) -> list[dict[str, 
     wanted = [d for d in assessment.determinations if d.trial.id not in settings.trials_off]
     shown = [d for d in wanted if _is_shown(d, assessment, settings)]
     shown.sort(key=_actionable)
-    cards = [trial_card(assessment, d, settings) for d in shown]
+    offered: set[str] = set()  # a test that two trials need is ordered once
+    cards = [trial_card(assessment, d, settings, offered) for d in shown]
     unreadable = [d for d in wanted if d.target.status is Status.UNKNOWN]
     if unreadable:
         cards.append(_unreadable_card(assessment, unreadable))
@@ -85,9 +86,12 @@ def _actionable(determination: Determination) -> tuple[int, int, str]:
 
 
 def trial_card(
-    assessment: Assessment, determination: Determination, settings: CardSettings
+    assessment: Assessment,
+    determination: Determination,
+    settings: CardSettings,
+    offered: set[str],
 ) -> dict[str, Any]:
-    """The card about one trial."""
+    """The card about one trial; `offered` are the tests that earlier cards offer to order."""
     trial = determination.trial
     identity = _identity(assessment, determination)
     card: dict[str, Any] = {
@@ -113,15 +117,16 @@ def trial_card(
         ],
         "extension": {"org.trial-cds.assessment": card_extension(assessment, determination)},
     }
-    offered = suggestions(
+    orders = suggestions(
         assessment,
         determination,
         settings.orderable,
         lambda name: str(uuid.uuid5(_NAMESPACE, f"{identity}|{name}")),
         one_action=settings.one_action_per_suggestion,
+        offered=offered,
     )
-    if offered:
-        card["suggestions"] = offered
+    if orders:
+        card["suggestions"] = orders
         card["selectionBehavior"] = "any"
     return card
 

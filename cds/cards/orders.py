@@ -52,9 +52,18 @@ def suggestions(
     new_id: Callable[[str], str],
     *,
     one_action: bool,
+    offered: set[str],
 ) -> list[dict[str, Any]]:
-    """One suggestion per test, or one with all tests for clients that carry out several actions."""
-    tests = [(c, orderable[c]) for c in tests_to_order(determination) if c in orderable]
+    """One suggestion per test, or one with all tests for clients that carry out several actions.
+
+    A test in `offered` stands on another card already; those that stand here are added to it.
+    """
+    tests = [
+        (concept, orderable[concept])
+        for concept in tests_to_order(determination)
+        if concept in orderable and concept not in offered
+    ]
+    offered.update(concept for concept, _ in tests)
     if not tests:
         return []
     why = f"could settle {determination.trial.id}. {CONSENT_FIRST}"
