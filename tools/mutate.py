@@ -2,8 +2,10 @@
 
     python tools/mutate.py [--content DIR]… [NCT…]
 
-Prints, for each trial, how many changes of each kind were made and which of them no case noticed.
-Exit status: 0 none survived, 1 some did, 2 the content cannot be read.
+Prints, for each trial, how many changes of each kind were made and which of them no case noticed,
+with a record that tells the change apart. A change that no record tried tells apart is listed as
+without effect: the logic of the criterion hides it.
+Exit status: 0 no change that matters survived, 1 some did, 2 the content cannot be read.
 """
 
 from __future__ import annotations
@@ -12,14 +14,20 @@ import argparse
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cds.content.bundled import bundled_content
 from cds.content.cases import load_cases
 from cds.content.fault import ContentFaults
 from cds.content.infos import concept_infos
 from cds.content.mappings import load_terminology
-from cds.content.mutants import mutants, survivors
+from cds.content.mutants import mutants, survivors, telling_apart
 from cds.content.trials import TrialFolder, load_trials
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cds.content.cases import Case
 
 
 def main(arguments: list[str]) -> int:
@@ -33,26 +41,34 @@ def main(arguments: list[str]) -> int:
         terminology = load_terminology(folders)
         infos = concept_infos(terminology)
         loaded = load_trials(folders, infos, terminology.digest, only=options.trials)
-        left = sum(_report(trial, len(load_cases(trial, infos))) for trial in loaded)
+        left = sum(_report(trial, load_cases(trial, infos)) for trial in loaded)
     except ContentFaults as problem:
         sys.stderr.write(f"{problem}\n")
         return 2
     return 1 if left else 0
 
 
-def _report(loaded: TrialFolder, cases: int) -> int:
-    """Print one trial's figures and survivors; returns how many survived."""
-    made = Counter(mutant.what for c in loaded.trial.criteria for mutant in mutants(c))
-    alive = survivors(loaded.trial, load_cases(loaded))
-    lived = Counter(mutant.what for mutant in alive)
-    total = f"{sum(made.values())} changes, {len(alive)} unnoticed by {cases} cases"
-    sys.stdout.write(f"{loaded.trial.id}: {total}\n")
+def _report(loaded: TrialFolder, cases: Sequence[Case]) -> int:
+    """Print one trial's figures and survivors; returns how many of them matter."""
+    criteria = {criterion.id: criterion for criterion in loaded.trial.criteria}
+    made = Counter(mutant.what for c in criteria.values() for mutant in mutants(c))
+    lived: Counter[str] = Counter()
+    idle: Counter[str] = Counter()
+    lines: list[str] = []
+    for mutant in survivors(loaded.trial, cases):
+        key = mutant.criterion.id
+        file, line = loaded.lines[key]
+        record = telling_apart(criteria[key], mutant)
+        (idle if record is None else lived)[mutant.what] += 1
+        told = "without effect" if record is None else f"told apart by {record}"
+        lines.append(f"{file}:{line}: {key} {mutant.what}: {mutant.says}; {told}\n")
+    head = f"{sum(made.values())} changes by {len(cases)} cases: {sum(lived.values())} unnoticed"
+    sys.stdout.write(f"{loaded.trial.id}: {head}, {sum(idle.values())} without effect\n")
     for what, count in sorted(made.items()):
-        sys.stdout.write(f"  {what:<12}{count:>5} made{lived[what]:>5} unnoticed\n")
-    for mutant in alive:
-        file, line = loaded.lines[mutant.criterion.id]
-        sys.stdout.write(f"{file}:{line}: {mutant.criterion.id} {mutant.what}: {mutant.says}\n")
-    return len(alive)
+        figures = f"{count:>5} made{lived[what]:>5} unnoticed{idle[what]:>5} without effect"
+        sys.stdout.write(f"  {what:<12}{figures}\n")
+    sys.stdout.writelines(lines)
+    return sum(lived.values())
 
 
 if __name__ == "__main__":

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from cds.content.cases import keeps_promise
+from cds.content.examples import ASKED, examples, in_yaml
 from cds.core.criterion import Kind
 from cds.core.truth import Truth
 from cds.core.when import Span
 from cds.engine.entries import Weight
+from cds.engine.evaluate import decide
 from cds.engine.finding import Finding
 from cds.engine.group import AllOf, AnyOf, Not
 from cds.engine.judgement import Judgement
@@ -80,6 +82,19 @@ def survivors(trial: Trial, cases: Iterable[Case]) -> list[Mutant]:
         for mutant in mutants(criterion)
         if all(keeps_promise(case, mutant.criterion) for case in by_criterion.get(criterion.id, ()))
     ]
+
+
+def telling_apart(criterion: Criterion, mutant: Mutant) -> str | None:
+    """A record, as a case holds it, of which the two say different things; None: none was found.
+
+    Some changes cannot matter: whether a resolved finding is put to a human or counts is the same
+    where a human decides in either case.
+    """
+    for rows, facts in examples(criterion):
+        one, other = decide(criterion, facts, ASKED), decide(mutant.criterion, facts, ASKED)
+        if (one.status, one.clears_on) != (other.status, other.clears_on):
+            return in_yaml(rows)
+    return None
 
 
 def only_judgement(form: Characteristic) -> bool:

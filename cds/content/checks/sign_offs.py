@@ -1,0 +1,49 @@
+"""Sign-offs: complete, and of what stands in the files today."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from cds.content.fault import Fault, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cds.content.checks.content import Content
+    from cds.content.trials import SignOff, TrialFolder
+
+
+def sign_offs(content: Content) -> Iterator[Fault]:
+    """A trial nobody signed is a notice; a sign-off of other criteria than today's is a fault."""
+    for loaded in content.trials:
+        file = f"trials/{loaded.trial.id}/trial.yaml"
+        for entry in loaded.sign_off:
+            yield from (Fault(file, 1, says, _ENTRY) for says in _incomplete(entry))
+        if loaded.trial.signed_off:
+            continue
+        if loaded.sign_off:
+            yield Fault(file, 1, _stale(loaded), f"{_HOW} digest: {loaded.trial.digest}")
+        else:
+            says = "Criteria not yet reviewed: nobody has signed them off."
+            yield Fault(file, 1, says, f"{_HOW} digest: {loaded.trial.digest}", Severity.NOTICE)
+
+
+_HOW = "Read the review page; then add under 'sign_off' in trial.yaml your role, by, date and"
+_ENTRY = "Write '- {role: …, by: …, date: 2026-03-01, digest: sha256:…}'."
+
+
+def _stale(loaded: TrialFolder) -> str:
+    last = max(loaded.sign_off, key=lambda entry: entry.date)
+    who = f"{last.by} ({last.role}) on {last.date}"
+    return f"Criteria not yet reviewed: criteria or value sets changed since {who} signed them."
+
+
+def _incomplete(entry: SignOff) -> Iterator[str]:
+    for key, value in (("role", entry.role), ("by", entry.by), ("digest", entry.digest)):
+        if not value.strip():
+            yield f"A sign-off lacks its '{key}'."
+    try:
+        date.fromisoformat(entry.date)
+    except ValueError:
+        yield f"A sign-off is dated {entry.date!r}, which is no date."
