@@ -120,6 +120,20 @@ def test_a_server_that_drips_its_answer_holds_no_thread_beyond_the_deadline(
     assert fetching_threads() == []
 
 
+def test_a_server_that_drips_within_tls_is_given_up_too(stack: ExitStack, tmp_path: Path) -> None:
+    context, public = certificate(tmp_path)
+    wire = answer(b" " * 5_000 + EMPTY)
+    base = f"https://{stack.enter_context(listening(lambda peer, _: drip(peer, wire), context))}/r4"
+    servers = FhirServers([(base, None)], ca_file=public)
+    began = time.monotonic()
+    came = fetch_missing(servers, base, None, "p1", CONDITIONS, Deadline.after(0.6))
+    assert time.monotonic() - began < 1
+    assert came[0].why is Why.DEADLINE
+    for thread in fetching_threads():
+        thread.join(1)
+    assert fetching_threads() == []
+
+
 def test_a_server_that_never_answers_is_given_up_at_the_deadline(stack: ExitStack) -> None:
     connection = connected(stack, lambda *_: time.sleep(2), seconds=0.4)
     began = time.monotonic()

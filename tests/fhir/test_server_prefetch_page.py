@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cds.fhir.prefetch import TEMPLATES
 from cds.settings import load_settings
 
 PAGE = Path(__file__).parents[2].joinpath("docs/prefetch.md").read_text("utf-8")
@@ -25,6 +26,10 @@ SETTINGS = {
 def test_each_vendor_has_its_sheet_and_settings() -> None:
     assert list(SHEETS) == ["Generic (CDS Hooks 2.0)", "Epic", "Oracle Health (Millennium)"]
     assert len(SETTINGS) == 4
+
+
+def test_the_generic_sheet_is_what_discovery_offers() -> None:
+    assert SHEETS["Generic (CDS Hooks 2.0)"] == TEMPLATES
 
 
 @pytest.mark.parametrize("vendor", SHEETS)
