@@ -29,6 +29,7 @@ def fhir_servers(settings: Settings) -> FhirServers:
         limits=limits,
         not_kept=settings.not_kept,
         pause=settings.fhir_pause_seconds,
+        ca_file=None if settings.ca_bundle is None else str(settings.ca_bundle),
     )
 
 
