@@ -181,17 +181,17 @@ class FhirConnection:
 
     def follow(self, progress: Progress, patient_id: str) -> list[str]:
         """Read a search to its end into `progress`; gives Medications that did not come along."""
-        medications: list[str] = []
+        pages: list[Page] = []
         try:
             if progress.search.resource_type == "Patient":
                 self._read_patient(progress, patient_id)
             else:
-                medications = self._read_pages(progress, patient_id)
+                self._read_pages(progress, patient_id, pages)
         except FhirFault as fault:
             progress.why = fault.why
             progress.not_kept = self._is_not_kept(progress)
         progress.ended = True
-        return medications
+        return self._not_included(pages)  # of an incomplete search too: what came counts
 
     def _is_not_kept(self, progress: Progress) -> bool:
         """Whether a medication search failed because this server never has such resources."""
@@ -208,10 +208,10 @@ class FhirConnection:
             raise FhirFault(Why.WRONG_PATIENT)
         progress.bodies.append(body)
 
-    def _read_pages(self, progress: Progress, patient_id: str) -> list[str]:
+    def _read_pages(self, progress: Progress, patient_id: str, pages: list[Page]) -> None:
         search, limits = progress.search, self._servers.limits
         page = self._first_page(progress, patient_id)
-        pages = [page]
+        pages.append(page)
         seen: set[str] = set()
         while page.next_url is not None:
             if len(pages) >= limits.max_pages:
@@ -225,7 +225,6 @@ class FhirConnection:
             progress.bodies.append(body)
             pages.append(page)
         progress.why = _what_is_missing(pages)
-        return self._not_included(pages)
 
     def _first_page(self, progress: Progress, patient_id: str) -> Page:
         search, size = progress.search, self._servers.limits.page_size

@@ -374,6 +374,13 @@ def test_a_server_that_refuses_include_is_asked_without(stack: ExitStack) -> Non
     assert len(server.queries("MedicationStatement")) == 2
 
 
+def test_medications_of_an_incomplete_search_are_read_all_the_same(stack: ExitStack) -> None:
+    server = Server(stack, faults=Faults(include="ignored", looping_next=True))
+    came = server.fetch(searches({"MedicationStatement"}))
+    assert came["MedicationStatement"].why is Why.LOOP
+    assert [json.loads(body)["id"] for body in came["Medication"].bodies] == ["drug-p1"]
+
+
 def test_medications_that_cannot_be_read_are_said(stack: ExitStack) -> None:
     faults = Faults(include="ignored", forbidden_types=frozenset({"Medication"}))
     server = Server(stack, faults=faults)
