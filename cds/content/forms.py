@@ -110,7 +110,8 @@ class FormReader:
         heads = [key for key in form if key in KEYS]
         if len(heads) != 1:
             says = f"A criterion needs exactly one of {', '.join(KEYS)}; here are {len(heads)}."
-            return self._fault(form.line, says, "Split it, or put the parts under all_of / any_of.")
+            self._fault(form.line, says, "Split it, or put the parts under all_of / any_of.")
+            return None
         head = heads[0]
         for key in form:
             if key != head and key not in KEYS[head]:
@@ -151,7 +152,8 @@ class FormReader:
             return Sex()
         if text not in {"male", "female"}:
             cure = "Write any, male or female."
-            return self._fault(form.line_of("sex"), f"{text!r} is no sex.", cure)
+            self._fault(form.line_of("sex"), f"{text!r} is no sex.", cure)
+            return None
         otherwise = Truth.NOT_MET if self._choice(form, "unrecorded", ("no",)) else Truth.UNKNOWN
         return Sex((text,), otherwise)
 
@@ -164,7 +166,8 @@ class FormReader:
         positive = self._choice(form, "is", ("positive",)) is not None
         if bool(signs) == positive:
             says = "A lab needs a bound (at_least, at_most, above, below) or 'is: positive'."
-            return self._fault(form.line, says)
+            self._fault(form.line, says)
+            return None
         base = Lab(
             concepts=tuple(info.key for info in known),
             label=_labels(known),
@@ -213,7 +216,8 @@ class FormReader:
     def _bound(self, text: Value, info: ConceptInfo, line: int, sex: str | None) -> Bound | None:
         """Read '1.5 10*9/L', '1.5 ULN' or 'ULN + 4 s'."""
         if not isinstance(text, str):
-            return self._fault(line, "A bound is a number with its unit.", "Write '1.5 10*9/L'.")
+            self._fault(line, "A bound is a number with its unit.", "Write '1.5 10*9/L'.")
+            return None
         uln, rest = None, text
         if text.startswith("ULN +"):
             uln, rest = Decimal(1), text.removeprefix("ULN +").strip()
@@ -221,12 +225,14 @@ class FormReader:
         try:
             value = Decimal(number)
         except InvalidOperation:
-            return self._fault(line, f"{text!r} does not begin with a number.", "Write '1.5 ULN'.")
+            self._fault(line, f"{text!r} does not begin with a number.", "Write '1.5 ULN'.")
+            return None
         if unit == "ULN":
             return Bound(Decimal(0), value, sex)
         if unit != info.unit:
             cure = f"Write the bound in {info.unit}, the unit in which {info.label} is held."
-            return self._fault(line, f"{info.label} cannot be compared with {text!r}.", cure)
+            self._fault(line, f"{info.label} cannot be compared with {text!r}.", cure)
+            return None
         return Bound(value, uln, sex)
 
     def _look_back(self, form: Table) -> Span | None:
@@ -300,7 +306,8 @@ class FormReader:
     def _review(self, form: Table, about: str) -> Characteristic | None:
         question = form["review"]
         if not isinstance(question, str):
-            return self._fault(form.line, "A review needs its question.", "Write 'review: …?'.")
+            self._fault(form.line, "A review needs its question.", "Write 'review: …?'.")
+            return None
         named = form.get("about", about)
         shown: list[Characteristic] = []
         for item, line in _items(form.get("show")):
@@ -321,13 +328,15 @@ class FormReader:
             part = self.read(item, about=about)
             parts += [part] if part is not None else []
         if not parts:
-            return self._fault(form.line, f"{head} has no parts.")
+            self._fault(form.line, f"{head} has no parts.")
+            return None
         return AllOf(tuple(parts)) if head == "all_of" else AnyOf(tuple(parts))
 
     def _not(self, form: Table, about: str) -> Characteristic | None:
         inner = form["not"]
         if not isinstance(inner, Table):
-            return self._fault(form.line, "'not' needs one form.", "Write 'not: {medication: …}'.")
+            self._fault(form.line, "'not' needs one form.", "Write 'not: {medication: …}'.")
+            return None
         self.excluding = not self.excluding
         part = self.read(inner, about=about)
         self.excluding = not self.excluding
@@ -379,13 +388,15 @@ class FormReader:
         try:
             return read_span(str(form[key]))
         except ValueError as problem:
-            return self._fault(form.line_of(key), str(problem))
+            self._fault(form.line_of(key), str(problem))
+            return None
 
     def _whole(self, form: Table, key: str) -> int | None:
         text = str(form[key])
         if text.isdecimal():
             return int(text)
-        return self._fault(form.line_of(key), f"'{key}' must be a whole number, not {text!r}.")
+        self._fault(form.line_of(key), f"'{key}' must be a whole number, not {text!r}.")
+        return None
 
     def _choice(self, form: Table, key: str, allowed: tuple[str, ...]) -> str | None:
         if key not in form:
@@ -394,7 +405,8 @@ class FormReader:
         if isinstance(value, str) and value in allowed:
             return value
         cure = f"Write {' or '.join(allowed)}."
-        return self._fault(form.line_of(key), f"'{key}: {value}' is not understood.", cure)
+        self._fault(form.line_of(key), f"'{key}: {value}' is not understood.", cure)
+        return None
 
 
 def _replace_lab(base: Lab, sign: Sign, bounds: tuple[Bound, ...]) -> Lab:

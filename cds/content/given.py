@@ -165,7 +165,7 @@ class GivenReader:
 
     def _head(self, row: Table) -> str | None:
         head = next(iter(row), None)
-        if head not in _KEYS:
+        if head is None or head not in _KEYS:
             self._fault(row.line, f"No fact begins with '{head}'.", f"Known: {', '.join(_KEYS)}.")
             return None
         for key in row:

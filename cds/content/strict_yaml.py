@@ -79,7 +79,7 @@ def _value(node: yaml.Node, name: str, faults: list[Fault]) -> Value:
             items.append(_value(child, name, faults))
             items.lines.append(child.start_mark.line + 1)
         return items
-    plain = node.style is None
+    plain = isinstance(node, yaml.ScalarNode) and node.style is None
     return None if plain and node.value in {"", "~", "null"} else str(node.value)
 
 

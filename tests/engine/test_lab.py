@@ -19,7 +19,7 @@ ASKED = Evaluation.of(date(2026, 3, 1))
 ADULT = Patient("Patient/p", read_when("1990-05-05"), "female")
 
 
-def lab(sign: Sign = Sign.AT_LEAST, bound: str = "1.5", **more: object) -> Lab:
+def lab(sign: Sign | None = Sign.AT_LEAST, bound: str = "1.5", **more: object) -> Lab:
     """ANC against a bound, 28 days."""
     settings: dict[str, object] = {"look_back": Span(days=28), "bounds": (Bound(Decimal(bound)),)}
     return Lab(("anc",), "ANC", "10*9/L", ("laboratory",), sign, **(settings | more))  # type: ignore[arg-type]

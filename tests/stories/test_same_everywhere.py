@@ -74,7 +74,7 @@ def _assessments(
         request["fhirServer"] = base
     answer = app.test_client().post("/cds-services/trial-eligibility", json=request)
     assert answer.status_code == 200, answer.get_data(as_text=True)
-    found = [card["extension"]["org.trial-cds.assessment"] for card in answer.json["cards"]]
+    found = [card["extension"]["org.trial-cds.assessment"] for card in answer.get_json()["cards"]]
     return {one["trial"]: one for one in found}
 
 
