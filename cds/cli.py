@@ -133,8 +133,100 @@ def serve(host: str, port: int) -> None:
     except SettingsFault as problem:
         _stop(str(problem))
     app = create_app(settings, _content(settings), lambda: _today(settings))
-    click.echo(f"trial-cds {cds.__version__} answers at http://{host}:{port}/cds-services", err=True)
+    click.echo(
+        f"trial-cds {cds.__version__} answers at http://{host}:{port}/cds-services", err=True
+    )
     run(app, host=host, port=port, workers=settings.workers, threads=settings.threads)
+
+
+@main.command()
+@click.option(
+    "--content",
+    "folders",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="A folder with mappings/ and trials/; repeat, later ones override earlier ones.",
+)
+@click.option("--trial", metavar="NCT…", help="Only this trial.")
+@click.option(
+    "--source",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The registry page or protocol that the trial was read from (needs one trial).",
+)
+def check(folders: tuple[Path, ...], trial: str | None, source: Path | None) -> None:
+    """List what is wrong in trial and mapping files, and how to put it right.
+
+    Ends with status 1 if there is a fault; notices do not count.
+
+    \b
+    Example:
+      trial-cds check
+      trial-cds check --content our-content --trial NCT00000000 --source page.txt
+    """
+    from cds.content.check import check_content, check_report, is_sound
+
+    chosen = list(folders) or _content_folders(_settings())
+    faults = check_content(chosen, source=source, trial=trial)
+    click.echo(check_report(faults, trial or "all trials"))
+    if not is_sound(faults):
+        raise SystemExit(1)
+
+
+@main.command()
+@click.argument("trials", nargs=-1, metavar="[NCT…]")
+@click.option("--write", is_flag=True, help="Write each page to README.md in the trial's folder.")
+def review(trials: tuple[str, ...], *, write: bool) -> None:
+    """Show the page on which clinicians review a trial's criteria.
+
+    \b
+    Example:
+      trial-cds review NCT05490667 | less
+      trial-cds review --write
+    """
+    from cds.content.fault import ContentFaults
+    from cds.content.review import review_pages
+
+    settings = _settings()
+    content = _content(settings, trials)
+    try:
+        pages = review_pages(_content_folders(settings), content.terminology, content.folders)
+    except ContentFaults as problem:
+        _stop(str(problem.faults[0]))
+    for path, page in pages:
+        if write:
+            path.write_text(page, "utf-8")
+            click.echo(f"{path.parent.name}/{path.name} written", err=True)
+        else:
+            click.echo(page, nl=False)
+
+
+@main.command("explain-code")
+@click.argument("words", nargs=-1, required=True, metavar="[SYSTEM] CODE | DRUG NAME")
+def explain_code(words: tuple[str, ...]) -> None:
+    """Say which concepts a code or a drug name meets, and which criteria use them.
+
+    \b
+    Example:
+      trial-cds explain-code RxNorm 21212
+      trial-cds explain-code clarithromycin
+    """
+    from cds.content import explain
+
+    content = _content(_settings())
+    criteria: dict[str, list[str]] = {}
+    for loaded in content.folders:
+        for key, concepts in loaded.concepts.items():
+            for concept in sorted(concepts):
+                criteria.setdefault(concept, []).append(f"{loaded.trial.id} {key}")
+    system, *rest = words
+    names = {name.lower() for name in content.terminology.lists.systems.values()}
+    names |= {uri.lower() for uri in content.terminology.lists.systems}
+    if len(rest) == 1 and system.lower() in names:
+        click.echo(explain.explain_code(content.terminology, system, rest[0], criteria))
+    else:
+        click.echo(explain.explain_name(content.terminology, " ".join(words), criteria))
 
 
 def _today(settings: Settings) -> date:

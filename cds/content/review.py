@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from cds.content.cases import load_cases
 from cds.content.in_words import in_words, unknowns, windows
+from cds.content.infos import concept_infos
 from cds.content.markdown import anchor, folded, plain
 from cds.content.mutants import only_judgement
-from cds.content.review_data import data_section
+from cds.content.review_data import data_section, known_to_lack
 from cds.core.criterion import Kind
 from cds.engine.judgement import Judgement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from cds.content.cases import Case
     from cds.content.trials import TrialFolder
@@ -22,6 +25,25 @@ if TYPE_CHECKING:
 
 _HEADINGS = {Kind.INCLUSION: "Inclusion criteria", Kind.EXCLUSION: "Exclusion criteria"}
 _COMPUTED = ("computed", "computed, a human where the record cannot tell", "a human decides")
+
+
+def review_pages(
+    folders: Sequence[Path], terminology: Terminology, trials: Iterable[TrialFolder]
+) -> list[tuple[Path, str]]:
+    """Where the review page of each trial stands, and what it must say today.
+
+    Raises:
+        ContentFaults: a case file cannot be read.
+    """
+    lacks = known_to_lack(folders)
+    concepts = concept_infos(terminology)
+    return [
+        (
+            loaded.folder / "README.md",
+            review_page(loaded, terminology, load_cases(loaded, concepts), lacks),
+        )
+        for loaded in trials
+    ]
 
 
 def review_page(
