@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cds.cards.orders import Orderable
+from cds.content.fault import ContentFaults, Fault
 from cds.content.infos import concept_infos
 from cds.content.mappings import load_terminology
 from cds.content.trials import TrialFolder, load_trials
 from cds.core.assessment import Assessment
 from cds.engine.evaluate import determine
 from cds.fhir.facts import facts_from
+from cds.fhir.unit_tables import UnitTableFault, load_units
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from cds.core.terminology import Terminology
     from cds.core.when import Evaluation
     from cds.fhir.record import Record
+    from cds.fhir.units import Units
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class Content:
     """Trials and mappings, ready to evaluate. `digest` names exactly this content."""
 
     terminology: Terminology
+    units: Units
     folders: tuple[TrialFolder, ...]
     digest: str
 
@@ -58,18 +62,24 @@ def load_content(folders: Sequence[Path], *, only: Sequence[str] = ()) -> Conten
         ContentFaults: every fault of every file, at once.
     """
     terminology = load_terminology(folders)
+    try:
+        units = load_units(folders)
+    except UnitTableFault as problem:
+        fault = Fault(problem.file, problem.line, problem.says, problem.try_this)
+        raise ContentFaults([fault]) from None
     loaded = load_trials(folders, concept_infos(terminology), terminology.digest, only=only)
     content = hashlib.sha256(terminology.digest.encode())
     for folder in loaded:
         content.update(folder.trial.digest.encode())
-    return Content(terminology, tuple(loaded), f"sha256:{content.hexdigest()}")
+    return Content(terminology, units, tuple(loaded), f"sha256:{content.hexdigest()}")
 
 
 def assess(
     record: Record, content: Content, asked: Evaluation, only: Sequence[str] = ()
 ) -> Assessment:
     """Everything that the trials say about one record on one day."""
-    return assess_facts(facts_from(record, content.terminology, asked.zone), content, asked, only)
+    facts = facts_from(record, content.terminology, asked.zone, content.units)
+    return assess_facts(facts, content, asked, only)
 
 
 def assess_facts(

@@ -1,0 +1,185 @@
+"""Conditions → what each is evidence of, and how it stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cds.core.facts import Clinical, Condition, Mark
+from cds.fhir import lazily, resources
+from cds.fhir.concepts import codings, shown, status_codes, texts
+from cds.fhir.dates import Interval, at_age, between, read_date, read_period
+from cds.fhir.lazily import Lost, there
+from cds.fhir.retrieved import reference_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import tzinfo
+
+    from msgspec import Raw
+
+    from cds.core.terminology import Terminology
+    from cds.core.when import When
+    from cds.fhir.resources import Entry
+
+_ACTIVE = frozenset({"active", "recurrence", "relapse"})
+_INACTIVE = frozenset({"inactive", "remission", "resolved"})
+_NO_FACT = frozenset({"refuted", "entered-in-error"})
+_CONFIRMED = frozenset({"confirmed"})
+_SNOMED = "SNOMED CT"
+_ANY_MALIGNANCY = "other_malignancy"
+_BY_WORD = Mark(decides=False)
+
+Pairs = dict[str, list[tuple[Condition, Mark]]]
+
+
+def conditions_by_concept(
+    entries: Sequence[Entry], terminology: Terminology, birth: When | None, zone: tzinfo
+) -> tuple[Pairs, int]:
+    """Condition entries by concept key, and how many nobody could recognise."""
+    found: Pairs = {}
+    unrecognised = 0
+    for entry in entries:
+        resource = entry.resource
+        if not isinstance(resource, resources.Condition):
+            continue
+        verification = status_codes(resource.verification_status)
+        if verification & _NO_FACT:
+            continue
+        marks, recognised = _marks(resource, terminology)
+        unrecognised += not recognised
+        if not marks:
+            continue
+        condition = _condition(entry, resource, verification, frozenset(marks), birth, zone)
+        for concept, mark in marks.items():
+            found.setdefault(concept, []).append((condition, mark))
+    return found, unrecognised
+
+
+def _marks(
+    resource: resources.Condition, terminology: Terminology
+) -> tuple[Mapping[str, Mark], bool]:
+    """The concepts of one entry, by its codes, else by its words; and whether it is known at all."""
+    marks: dict[str, Mark] = {}
+    known = unlisted_snomed = False
+    for coding in codings((resource.code,)):
+        assert coding.system is not None  # noqa: S101 - codings() gives no other
+        assert coding.code is not None  # noqa: S101 - codings() gives no other
+        coded = terminology.condition(coding.system, coding.code)
+        known = known or coded.known
+        unlisted_snomed |= not coded.known and terminology.system(coding.system) == _SNOMED
+        for concept, mark in coded.marks.items():
+            marks[concept] = _stronger(marks.get(concept), mark)
+    if known:
+        return marks, True
+    said = texts((resource.code,))
+    for text in said:
+        marks.update(terminology.condition_names(text))
+    if unlisted_snomed and any(terminology.malignancy_words(text) for text in said):
+        marks.setdefault(_ANY_MALIGNANCY, _BY_WORD)
+    return marks, bool(marks)
+
+
+def _stronger(one: Mark | None, other: Mark) -> Mark:
+    """Of several codings of one entry the one that says more."""
+    if one is None or (other.decides, not other.history) > (one.decides, not one.history):
+        return other
+    return one
+
+
+def _condition(  # noqa: PLR0913 - everything that is known of it
+    entry: Entry,
+    resource: resources.Condition,
+    verification: frozenset[str],
+    concepts: frozenset[str],
+    birth: When | None,
+    zone: tzinfo,
+) -> Condition:
+    onset, _ = _date(
+        resource.onset_date_time,
+        resource.onset_period,
+        resource.onset_age,
+        (resource.onset_range, resource.onset_string),
+        (birth, zone),
+    )
+    said_onset = any(map(there, _onset_fields(resource)))
+    event = onset
+    if not said_onset:
+        recorded = read_date(resource.recorded_date, zone)
+        event = None if isinstance(recorded, Lost) else recorded
+    ended, ended_unreadable = _date(
+        resource.abatement_date_time,
+        resource.abatement_period,
+        resource.abatement_age,
+        (resource.abatement_range, resource.abatement_string),
+        (birth, zone),
+    )
+    clinical, unclear = _clinical(
+        entry, status_codes(resource.clinical_status), over=ended is not None or ended_unreadable
+    )
+    doubtful = unclear or "verificationStatus" in entry.unreadable
+    return Condition(
+        reference_of(entry),
+        shown((resource.code,), "a condition without a name"),
+        clinical,
+        doubtful=doubtful or not verification <= _CONFIRMED,
+        event=event,
+        ended=ended,
+        ended_unreadable=ended_unreadable,
+        concepts=concepts,
+    )
+
+
+def _onset_fields(resource: resources.Condition) -> tuple[Raw, ...]:
+    return (
+        resource.onset_date_time,
+        resource.onset_period,
+        resource.onset_age,
+        resource.onset_range,
+        resource.onset_string,
+    )
+
+
+def _clinical(entry: Entry, codes: frozenset[str], *, over: bool) -> tuple[Clinical, bool]:
+    """The class of a clinicalStatus, and whether it is unclear.
+
+    Without a status, an entry with an end is over; one without counts as present, which the
+    criteria decide.
+    """
+    if "clinicalStatus" in entry.unreadable:
+        return Clinical.NOT_STATED, True
+    if not codes:
+        return (Clinical.INACTIVE if over else Clinical.NOT_STATED), False
+    active, inactive = bool(codes & _ACTIVE), bool(codes & _INACTIVE)
+    if active == inactive:
+        return Clinical.NOT_STATED, True
+    return (Clinical.ACTIVE if active else Clinical.INACTIVE), False
+
+
+def _date(
+    date_time: Raw,
+    period: Raw,
+    age: Raw,
+    others: tuple[Raw, ...],
+    born: tuple[When | None, tzinfo],
+) -> tuple[When | None, bool]:
+    """onset[x] or abatement[x] as a range of dates, and whether it is there but unreadable."""
+    birth, zone = born
+    if there(date_time):
+        read = read_date(date_time, zone)
+        return (None, True) if isinstance(read, Lost) else (read, False)
+    if there(period):
+        interval = read_period(period, zone)
+        return _of_period(interval) if interval is not None else (None, False)
+    if there(age):
+        quantity = lazily.readable(lazily.quantity, age)
+        when = at_age(quantity, birth, zone) if quantity is not None else None
+        return when, when is None
+    return None, any(map(there, others))
+
+
+def _of_period(interval: Interval) -> tuple[When | None, bool]:
+    if interval.lost:
+        return None, True
+    if interval.start is not None and interval.end is not None:
+        return between(interval.start, interval.end), False
+    return interval.start or interval.end, False

@@ -1,0 +1,144 @@
+"""FHIR dates, periods and ages as ranges of instants."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, timedelta
+from decimal import Decimal
+from math import ceil
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from cds.core.when import Span, When, day_range, read_when
+from cds.fhir import lazily
+from cds.fhir.lazily import UNREADABLE, Lost, Quantity
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from msgspec import Raw
+
+_TIME_UNITS = {
+    "a": "years", "yr": "years", "yrs": "years", "y": "years", "year": "years", "years": "years",
+    "mo": "months", "mos": "months", "month": "months", "months": "months",
+    "wk": "weeks", "wks": "weeks", "week": "weeks", "weeks": "weeks",
+    "d": "days", "day": "days", "days": "days",
+    "h": "hours", "hr": "hours", "hrs": "hours", "hour": "hours", "hours": "hours",
+}  # fmt: skip
+_IN_DAYS = {"weeks": Decimal(7), "days": Decimal(1), "hours": Decimal(1) / Decimal(24)}
+_IN_YEARS = {
+    "years": Decimal(1),
+    "months": Decimal(1) / Decimal(12),
+    "weeks": Decimal(7) / Decimal("365.25"),
+    "days": Decimal(1) / Decimal("365.25"),
+    "hours": Decimal(1) / Decimal(8766),
+}
+_LONGEST_YEARS = 150
+_LONGEST_SUPPLY = 10_000
+
+
+class Interval(msgspec.Struct, frozen=True, gc=False):
+    """When something began and ended. `lost`: a date is there that cannot be read."""
+
+    start: When | None = None
+    end: When | None = None
+    lost: bool = False
+
+
+NEVER_SAID = Interval()
+
+
+def read_date(raw: Raw, zone: tzinfo) -> When | Lost | None:
+    """A date, dateTime or instant; None where there is none."""
+    text = lazily.read(lazily.text, raw)
+    if not isinstance(text, str):
+        return text
+    return read_when(text, zone) or UNREADABLE
+
+
+def read_period(raw: Raw, zone: tzinfo) -> Interval | None:
+    """A Period; None where there is none, or neither of its dates is given."""
+    period = lazily.read(lazily.period, raw)
+    if period is None:
+        return None
+    if isinstance(period, Lost):
+        return Interval(lost=True)
+    start, end = read_date(period.start, zone), read_date(period.end, zone)
+    if start is None and end is None:
+        return None
+    lost = isinstance(start, Lost) or isinstance(end, Lost)
+    if not lost and start is not None and end is not None and end.end < start.start:
+        return Interval(lost=True)  # it ends before it begins: one of the two is wrong
+    return Interval(_kept(start), _kept(end), lost)
+
+
+def day_or_period(date_time: Raw, period: Raw, zone: tzinfo) -> Interval:
+    """`xDateTime` as one day that is start and end, else `xPeriod`; NEVER_SAID without either."""
+    day = read_date(date_time, zone)
+    if isinstance(day, Lost):
+        return Interval(lost=True)
+    if day is not None:
+        return Interval(day, day)
+    return read_period(period, zone) or NEVER_SAID
+
+
+def between(first: When, last: When) -> When:
+    """One date of which only the range is known."""
+    return When(f"{first.text}/{last.text}", first.first, last.last, first.start, last.end)
+
+
+def at_age(age: Quantity, birth: When | None, zone: tzinfo) -> When | None:
+    """The range of dates on which somebody born at `birth` has an age in completed units."""
+    unit = _unit(age)
+    if birth is None or age.value is None or age.comparator or unit not in {"years", "months"}:
+        return None
+    if not 0 <= age.value <= _LONGEST_YEARS * 12 or age.value != int(age.value):
+        return None
+    step = 12 if unit == "years" else 1
+    months = int(age.value) * step
+    try:
+        first = Span(months=months).after(birth.first)
+        last = Span(months=months + step).after(birth.last) - timedelta(days=1)
+        start, end = day_range(first, last, zone)
+    except (ValueError, OverflowError):
+        return None
+    return When(f"at {int(age.value)} {unit} of age", first, last, start, end)
+
+
+def years(age: Quantity | None) -> Decimal | None:
+    """An age in years; None where it or its unit is not known."""
+    unit = _unit(age) if age is not None else None
+    if age is None or age.value is None or unit is None:
+        return None
+    return age.value * _IN_YEARS[unit]
+
+
+def last_day_after(first: date, duration: Quantity, times: int) -> date | None:
+    """The day on which `times` lengths of a duration from `first` are over; None: not known."""
+    unit = _unit(duration)
+    if duration.value is None or unit is None or not 0 <= duration.value <= _LONGEST_SUPPLY:
+        return None
+    amount = duration.value * times
+    try:
+        if unit in _IN_DAYS:
+            return first + timedelta(days=ceil(amount * _IN_DAYS[unit]))
+        return Span(months=ceil(amount * (12 if unit == "years" else 1))).after(first)
+    except (ValueError, OverflowError):
+        return None
+
+
+def whole_day(day: date) -> When:
+    """A calendar day."""
+    start, end = day_range(day, day, UTC)
+    return When(day.isoformat(), day, day, start, end)
+
+
+def _unit(quantity: Quantity) -> str | None:
+    for said in (quantity.code, quantity.unit):
+        if said and said.strip().lower() in _TIME_UNITS:
+            return _TIME_UNITS[said.strip().lower()]
+    return None
+
+
+def _kept(when: When | Lost | None) -> When | None:
+    return None if isinstance(when, Lost) else when

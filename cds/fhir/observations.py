@@ -1,0 +1,235 @@
+"""Observations → results by concept, normalised only for the concepts that are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+from msgspec import Raw
+
+from cds.core.answer import Gap
+from cds.core.facts import Result
+from cds.fhir import lazily
+from cds.fhir.dates import read_date, read_period
+from cds.fhir.lazily import Lost, there
+from cds.fhir.ranges import ranges_of
+from cds.fhir.resources import Observation, Valued
+from cds.fhir.retrieved import reference_of
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from cds.core.terminology import LabCode, Terminology
+    from cds.core.when import When
+    from cds.fhir.resources import CodeableConcept, Entry
+    from cds.fhir.values import Value, ValueReader
+
+_COUNTS = frozenset({"final", "amended", "corrected"})
+_components = msgspec.json.Decoder(tuple[Valued, ...])
+_component = msgspec.json.Decoder(Valued)
+_members = msgspec.json.Decoder(tuple[Observation, ...])
+_contained = msgspec.json.Decoder(Observation)
+P = TypeVar("P", Valued, Observation)
+
+
+class _Found(msgspec.Struct, frozen=True, gc=False):
+    """One place where a result stands: an observation, or one of its components or members."""
+
+    entry: Entry
+    observation: Observation
+    valued: Valued
+    lab: LabCode
+
+
+class Results(Mapping[str, Sequence[Result]]):
+    """Results by concept key; each concept's are made when they are first asked for."""
+
+    def __init__(
+        self, entries: Sequence[Entry], terminology: Terminology, reader: ValueReader, zone: tzinfo
+    ) -> None:
+        """Index the codes of all entries; nothing else of them is read yet."""
+        self._reader = reader
+        self._zone = zone
+        self._made: dict[str, tuple[Result, ...]] = {}
+        self._found: dict[str, list[_Found]] = {}
+        self._lab_of = terminology.lab
+        for entry in entries:
+            observation = entry.resource
+            if not isinstance(observation, Observation):
+                continue
+            measured = self._index(entry, observation, observation, frozenset())
+            if observation.component or observation.contained:
+                self._index_parts(entry, observation, measured)
+
+    def __getitem__(self, concept: str) -> tuple[Result, ...]:
+        made = self._made.get(concept)
+        if made is None:
+            made = tuple(self._result(found) for found in self._found[concept])
+            self._made[concept] = made
+        return made
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __contains__(self, concept: object) -> bool:
+        return concept in self._found
+
+    def _index(
+        self, entry: Entry, observation: Observation, valued: Valued, known: frozenset[str]
+    ) -> list[LabCode]:
+        """Note what an observation measures; several codes of one analyte are one result.
+
+        `known` are analytes that its parent measures already.
+        """
+        code = valued.code
+        if code is None or code.coding is None:
+            return []
+        labs: list[LabCode] = []
+        for coding in code.coding:
+            if coding.system is None or coding.code is None:
+                continue
+            lab = self._lab_of(coding.system, coding.code)
+            if lab is None or lab.analyte.key in known:
+                continue
+            if all(lab.analyte is not other.analyte for other in labs):
+                labs.append(lab)
+                found = _Found(entry, observation, valued, lab)
+                for concept in lab.concepts:
+                    self._found.setdefault(concept, []).append(found)
+        return labs
+
+    def _index_parts(
+        self, entry: Entry, observation: Observation, measured: list[LabCode]
+    ) -> None:
+        """Components and contained panel members count as observations of their own code.
+
+        A component of what the observation itself measures is not a second result.
+        """
+        own = frozenset(lab.analyte.key for lab in measured)
+        for component in _parts(observation.component, _components, _component):
+            self._index(entry, observation, component, own)
+        for member in _parts(observation.contained, _members, _contained):
+            if member.subject is None or member.subject == observation.subject:
+                merged = _as_member(member, observation)
+                self._index(entry, merged, merged, frozenset())
+
+    def _result(self, found: _Found) -> Result:
+        observation, lab = found.observation, found.lab
+        value = self._reader.value(found.valued, lab)
+        if value.skipped is not None and found.valued is observation and observation.component:
+            value = self._lone_component(found) or value
+        reference = reference_of(found.entry)
+        when = _effective(observation, self._zone)
+        issued = read_date(observation.issued, self._zone)
+        if observation.status not in _COUNTS:
+            status = observation.status or "status not stated"
+            return Result(reference, when, value.display, skipped=status)
+        if value.skipped is not None:
+            return Result(reference, when, value.display, skipped=value.skipped)
+        unusable = value.unusable
+        if when is None and unusable is None:
+            unusable = Gap.DATE
+        ranges, has_high = ranges_of(found.valued.reference_range, lab, self._reader)
+        return Result(
+            reference,
+            when,
+            value.display,
+            reading=value.reading if unusable is None else None,
+            unusable=unusable,
+            issued=None if issued is None or isinstance(issued, Lost) else issued.start,
+            ranges=ranges,
+            has_high=has_high,
+        )
+
+    def _lone_component(self, found: _Found) -> Value | None:
+        """The value of the only component, where its own code names no analyte.
+
+        Some EHRs put a score there and leave the observation without a value.
+        """
+        parts = _parts(found.observation.component, _components, _component)
+        if len(parts) != 1 or self._index_of(parts[0].code):
+            return None
+        return self._reader.value(parts[0], found.lab)
+
+    def _index_of(self, code: CodeableConcept | None) -> bool:
+        """Whether a code names something that we read."""
+        codings = () if code is None or code.coding is None else code.coding
+        return any(
+            self._lab_of(coding.system, coding.code) is not None
+            for coding in codings
+            if coding.system and coding.code
+        )
+
+
+def _parts(
+    raw: Raw, whole: msgspec.json.Decoder[tuple[P, ...]], single: msgspec.json.Decoder[P]
+) -> tuple[P, ...]:
+    """The components or contained members that can be read, at once or one by one."""
+    if not there(raw):
+        return ()
+    parts = lazily.readable(whole, raw)
+    if parts is not None:
+        return parts
+    rows = lazily.readable(lazily.items, raw) or ()
+    read = (lazily.readable(single, row) for row in rows)
+    return tuple(part for part in read if part is not None)
+
+
+def _as_member(member: Observation, panel: Observation) -> Observation:
+    """A contained member with what it leaves to its panel: status and date."""
+    own_date = any(
+        there(raw)
+        for raw in (
+            member.effective_date_time,
+            member.effective_period,
+            member.effective_instant,
+            member.effective_timing,
+        )
+    )
+    dated = member if own_date else panel
+    return msgspec.structs.replace(
+        member,
+        status=member.status or panel.status,
+        effective_date_time=dated.effective_date_time,
+        effective_period=dated.effective_period,
+        effective_instant=dated.effective_instant,
+        effective_timing=dated.effective_timing,
+        issued=member.issued if there(member.issued) else panel.issued,
+    )
+
+
+class _Timing(msgspec.Struct, frozen=True):
+    event: tuple[Raw, ...] | None = None
+
+
+_timing = msgspec.json.Decoder(_Timing)
+
+
+def _effective(observation: Observation, zone: tzinfo) -> When | None:
+    """When a result was true: its effective time, at the end of a period, else when it was issued.
+
+    None where that is missing or cannot be read; an effective time that cannot be read is not
+    replaced by another date.
+    """
+    for raw in (observation.effective_date_time, observation.effective_instant):
+        if there(raw):
+            return _kept(read_date(raw, zone))
+    if there(observation.effective_period):
+        period = read_period(observation.effective_period, zone)
+        if period is not None:
+            return None if period.lost else period.end or period.start
+    if there(observation.effective_timing):
+        timing = lazily.readable(_timing, observation.effective_timing)
+        events = timing.event or () if timing is not None else ()
+        dates = [_kept(read_date(event, zone)) for event in events]
+        known = [when for when in dates if when is not None]
+        return max(known, key=lambda when: when.end) if len(known) == len(dates) > 0 else None
+    return _kept(read_date(observation.issued, zone))
+
+
+def _kept(when: When | Lost | None) -> When | None:
+    return None if isinstance(when, Lost) else when

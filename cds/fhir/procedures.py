@@ -1,0 +1,77 @@
+"""Procedures → what each is evidence of, and when it was done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cds.core.facts import Mark, Procedure
+from cds.fhir import resources
+from cds.fhir.concepts import codings, shown, texts
+from cds.fhir.dates import day_or_period
+from cds.fhir.retrieved import reference_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import tzinfo
+
+    from cds.core.terminology import Terminology
+    from cds.fhir.resources import Entry
+
+_NO_FACT = frozenset({"not-done", "entered-in-error", "preparation"})
+_DONE = frozenset({"completed", "in-progress", "stopped"})
+
+Pairs = dict[str, list[tuple[Procedure, Mark]]]
+
+
+def procedures_by_concept(
+    entries: Sequence[Entry], terminology: Terminology, zone: tzinfo
+) -> tuple[Pairs, int]:
+    """Procedure entries by concept key, and how many nobody could recognise."""
+    found: Pairs = {}
+    unrecognised = 0
+    for entry in entries:
+        resource = entry.resource
+        if not isinstance(resource, resources.Procedure) or resource.status in _NO_FACT:
+            continue
+        marks, recognised = _marks(resource, terminology)
+        unrecognised += not recognised
+        if not marks:
+            continue
+        procedure = _procedure(entry, resource, frozenset(marks), zone)
+        for concept, mark in marks.items():
+            found.setdefault(concept, []).append((procedure, mark))
+    return found, unrecognised
+
+
+def _marks(
+    resource: resources.Procedure, terminology: Terminology
+) -> tuple[Mapping[str, Mark], bool]:
+    marks: dict[str, Mark] = {}
+    known = False
+    for coding in codings((resource.code,)):
+        coded = terminology.procedure(coding.system or "", coding.code or "")
+        known = known or coded.known
+        for concept, mark in coded.marks.items():
+            if concept not in marks or (mark.decides and not marks[concept].decides):
+                marks[concept] = mark
+    if known:
+        return marks, True
+    for text in texts((resource.code,)):
+        marks.update(terminology.procedure_names(text))
+    return marks, bool(marks)
+
+
+def _procedure(
+    entry: Entry, resource: resources.Procedure, concepts: frozenset[str], zone: tzinfo
+) -> Procedure:
+    done = day_or_period(resource.performed_date_time, resource.performed_period, zone)
+    return Procedure(
+        reference_of(entry),
+        shown((resource.code,), "a procedure without a name"),
+        # Half a period is not to be had: an unreadable end may be any day.
+        start=None if done.lost else done.start or done.end,
+        end=None if done.lost else done.end,
+        running=resource.status == "in-progress" and done.end is None and not done.lost,
+        doubtful=resource.status not in _DONE,
+        concepts=concepts,
+    )

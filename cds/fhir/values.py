@@ -1,0 +1,377 @@
+"""What one result says: its value in the analyte's terms, or why it cannot be used."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from cds.core.answer import Gap
+from cds.core.facts import Reading
+from cds.core.truth import Truth
+from cds.fhir import answers, lazily
+from cds.fhir.lazily import Lost, Quantity, there
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from msgspec import Raw
+
+    from cds.core.terminology import Analyte, LabCode, Terminology
+    from cds.fhir.resources import CodeableConcept, Valued
+    from cds.fhir.units import Conversion, Units
+
+_LONGEST_SHOWN = 120
+_LONGEST_READ = 500
+_LARGEST = 40
+"""No plausible value has more digits before or after its point."""
+_PROPERTY_COUNTS = frozenset({"urea_nitrogen", "urea"})
+"""Nitrogen or urea, mass or moles: a unit that is not the code's own may mean the other."""
+_VIRAL_LOAD = "[IU]/mL"
+_NUMBER = r"\d+(?:\.\d+)?|\d+,\d{1,2}(?!\d)|\.\d+"
+_MEASURED = re.compile(
+    rf"(?P<sign>[<>]=?)?\s*(?P<low>{_NUMBER})(?:\s*(?:-|to)\s*(?P<high>{_NUMBER}))?(?P<unit>(?![\d.,]).*)",
+    re.ASCII,
+)
+_SIGNS = str.maketrans({"≤": "<=", "≥": ">=", "＜": "<", "＞": ">", "–": "-", "−": "-", "—": "-"})
+
+
+class Value(msgspec.Struct, frozen=True, gc=False):
+    """One result's value: exactly one of `reading`, `unusable` and `skipped` is there."""
+
+    display: str
+    reading: Reading | None = None
+    unusable: Gap | None = None
+    skipped: str | None = None
+
+
+class Said(msgspec.Struct, frozen=True, gc=False):
+    """What one value field comes to. Neither `reading` nor `gap`: it holds no value."""
+
+    reading: Reading | None = None
+    gap: Gap | None = None
+    display: str = ""
+
+
+NOTHING = Said()
+
+
+class ValueReader:
+    """Reads values with one terminology and one set of units."""
+
+    __slots__ = ("_terminology", "_units")
+
+    def __init__(self, terminology: Terminology, units: Units) -> None:
+        """Read with these."""
+        self._terminology = terminology
+        self._units = units
+
+    def value(self, valued: Valued, lab: LabCode) -> Value:
+        """The value of an observation or component for what its code measures."""
+        readers: tuple[tuple[Raw, Callable[[Raw, Valued, LabCode], Said]], ...] = (
+            (valued.value_quantity, self._quantity),
+            (valued.value_codeable_concept, self._concept),
+            (valued.value_string, self._string),
+            (valued.value_integer, self._integer),
+            (valued.value_range, self._range),
+            (valued.value_boolean, self._boolean),
+            (valued.value_ratio, _not_for_us),
+            (valued.value_sampled_data, _not_for_us),
+            (valued.value_time, _not_for_us),
+            (valued.value_date_time, _not_for_us),
+            (valued.value_period, _not_for_us),
+        )
+        said = [reader(raw, valued, lab) for raw, reader in readers if there(raw)]
+        said = [one for one in said if one.reading is not None or one.gap is not None]
+        if lab.analyte.scale == "score":
+            said += self._interpreted(valued, lab)
+        return self._judged(said, valued)
+
+    def _judged(self, said: list[Said], valued: Valued) -> Value:
+        absent = there(valued.data_absent_reason)
+        display = " / ".join(dict.fromkeys(one.display for one in said if one.display))
+        if not said:
+            why = self._absent_reason(valued.data_absent_reason) if absent else ""
+            return Value(display, skipped=f"no value{why}")
+        if absent:
+            return Value(display, unusable=Gap.NO_VALUE)
+        gap = next((one.gap for one in said if one.gap is not None), None)
+        if gap is None and len({one.reading for one in said}) > 1:
+            gap = Gap.CONFLICTING
+        if gap is not None:
+            return Value(display, unusable=gap)
+        return Value(display, reading=said[0].reading)
+
+    def conversion(self, quantity: Quantity, lab: LabCode) -> Conversion | None:
+        """How a Quantity becomes canonical; None where its unit is not one for this code."""
+        found = self._units.conversion(
+            lab.analyte, quantity.system, quantity.code, quantity.unit
+        )
+        if found is None or found.log != (lab.property == "log"):
+            return None
+        if lab.analyte.key in _PROPERTY_COUNTS and lab.property in {"mass", "moles"}:
+            unit = self._units.ucum(quantity.code or quantity.unit or "")
+            if ("mol" in unit) != (lab.property == "moles"):
+                return None
+        return found
+
+    # One method per value[x]
+
+    def _quantity(self, raw: Raw, valued: Valued, lab: LabCode) -> Said:
+        quantity = lazily.read(lazily.quantity, raw)
+        if isinstance(quantity, Lost):
+            return Said(gap=Gap.NO_VALUE, display="a value that cannot be read")
+        if quantity is None or quantity.value is None:
+            return NOTHING
+        return self._measured(quantity, quantity, valued, lab, shown(quantity))
+
+    def _integer(self, raw: Raw, valued: Valued, lab: LabCode) -> Said:
+        number = lazily.read(lazily.number, raw)
+        if isinstance(number, Lost) or number is None:
+            return Said(gap=Gap.NO_VALUE, display="a value that cannot be read")
+        quantity = Quantity(value=number)
+        return self._measured(quantity, quantity, valued, lab, _plain(number))
+
+    def _range(self, raw: Raw, valued: Valued, lab: LabCode) -> Said:
+        given = lazily.read(lazily.interval, raw)
+        if isinstance(given, Lost) or given is None:
+            return Said(gap=Gap.NO_VALUE, display="a value that cannot be read")
+        low, high = given.low or Quantity(), given.high or Quantity()
+        if low.value is None and high.value is None:
+            return NOTHING
+        display = f"{shown(low)} to {shown(high)}".strip()
+        return self._measured(low, high, valued, lab, display)
+
+    def _boolean(self, raw: Raw, valued: Valued, lab: LabCode) -> Said:  # noqa: ARG002 - all readers are called alike
+        yes = lazily.read(lazily.boolean, raw)
+        if isinstance(yes, Lost) or yes is None or lab.analyte.scale not in {"presence", "status"}:
+            return Said(gap=Gap.NO_VALUE, display="a yes or no" if yes is None else str(yes))
+        return Said(answers.POSITIVE if yes else answers.NEGATIVE, display="yes" if yes else "no")
+
+    def _string(self, raw: Raw, valued: Valued, lab: LabCode) -> Said:
+        text = lazily.read(lazily.text, raw)
+        if isinstance(text, Lost):
+            return Said(gap=Gap.NO_VALUE, display="a value that cannot be read")
+        return NOTHING if text is None else self._words(text, valued, lab)
+
+    def _concept(self, raw: Raw, valued: Valued, lab: LabCode) -> Said:
+        concept = lazily.read(lazily.concept, raw)
+        if isinstance(concept, Lost) or concept is None:
+            return Said(gap=Gap.NO_VALUE, display="a value that cannot be read")
+        display = _cut(concept.text or next(iter(_displays(concept)), ""))
+        codes = [(self._short(c.system), c.code) for c in concept.coding or () if c.code]
+        if codes and all(code in answers.NOTHING_SAID for _, code in codes):
+            return NOTHING
+        found = {
+            answer
+            for system, code in codes
+            if (answer := self._coded(system, code, lab)) is not None
+        }
+        if len(found) > 1:
+            return Said(gap=Gap.CONFLICTING, display=display)
+        if found:
+            return Said(found.pop(), display=display or str(codes[0][1]))
+        said = [self._words(text, valued, lab) for text in _displays(concept)]
+        usable = {one.reading for one in said if one.reading is not None}
+        if len(usable) == 1:
+            return Said(usable.pop(), display=display)
+        if said and all(one == NOTHING for one in said):
+            return NOTHING
+        gap = Gap.CONFLICTING if usable else Gap.NO_VALUE
+        return Said(gap=gap, display=display or "a code that is not known")
+
+    # What a value means for an analyte
+
+    def _words(self, text: str, valued: Valued, lab: LabCode) -> Said:
+        display, text = _cut(text), text[:_LONGEST_READ].strip()
+        scale = lab.analyte.scale
+        if not text or answers.not_done(text):
+            return NOTHING
+        if scale in {"presence", "status"}:
+            return _found(self._settled(answers.presence(text), lab), display)
+        if scale == "ordinal-grade":
+            return _found(answers.grade(text), display)
+        if scale == "score":
+            return _within(answers.score(text), lab.analyte, display)
+        return self._measured_words(text, valued, lab, display)
+
+    def _measured_words(self, text: str, valued: Valued, lab: LabCode, display: str) -> Said:
+        answer = answers.presence(text) if lab.analyte.unit == _VIRAL_LOAD else None
+        if answer is answers.NEGATIVE:
+            return Said(answers.NEGATIVE, display=display)
+        if answer is answers.POSITIVE:
+            return Said(answers.DETECTED, display=display)
+        match = _MEASURED.fullmatch(text.translate(_SIGNS))
+        if match is None:
+            return Said(gap=Gap.NO_VALUE, display=display)
+        unit = match["unit"].strip() or None
+        low = Quantity(_decimal(match["low"]), match["sign"], unit)
+        high = low if match["high"] is None else Quantity(_decimal(match["high"]), None, unit)
+        if match["sign"] and match["high"]:
+            return Said(gap=Gap.NO_VALUE, display=display)
+        return self._measured(low, high, valued, lab, display)
+
+    def _measured(
+        self, low: Quantity, high: Quantity, valued: Valued, lab: LabCode, display: str
+    ) -> Said:
+        """A number or a range of numbers, by what the analyte's scale makes of numbers."""
+        scale = lab.analyte.scale
+        if scale in {"presence", "status"}:
+            answer = self._lab_says(valued, lab) if scale == "presence" else None
+            return Said(answer or answers.OPEN, display=display)
+        if scale == "ordinal-grade":
+            is_grade = self._units.ucum(low.code or low.unit or "") == "{plus}"
+            if not is_grade or low.value is None or low is not high or low.comparator:
+                return Said(gap=Gap.UNIT, display=display)
+            return _within(answers.graded(low.value), lab.analyte, display)
+        bounds: list[Decimal | None] = []
+        for side in (low, high):
+            if side.value is None:
+                bounds.append(None)
+                continue
+            conversion = self.conversion(side, lab)
+            if conversion is None:
+                return Said(gap=Gap.UNIT, display=display)
+            if abs(side.value.adjusted()) > _LARGEST or (conversion.log and side.value > _LARGEST):
+                return Said(gap=Gap.IMPLAUSIBLE, display=display)
+            bounds.append(conversion.apply(side.value))
+        return _within(_interval(bounds[0], bounds[1], low.comparator, lab.analyte), lab.analyte, display)
+
+    def _coded(self, system: str | None, code: str | None, lab: LabCode) -> Reading | None:
+        number = lab.analyte.answers.get((system or "", code or ""))
+        if number is not None:
+            return Reading(number, number)
+        if lab.analyte.scale == "score":
+            return None
+        return self._settled(answers.coded_answer(system, code), lab)
+
+    def _settled(self, answer: Reading | str | None, lab: LabCode) -> Reading | None:
+        """The answer for one analyte: an HIV screen that is reactive is not yet positive, and a
+        viral load below detection does not rule the infection out."""
+        if isinstance(answer, str):
+            return answers.OPEN if lab.analyte.key == "hiv" else answers.POSITIVE
+        if answer is answers.NEGATIVE and lab.analyte.scale == "presence" and _counts(lab):
+            return answers.OPEN
+        return answer
+
+    def _lab_says(self, valued: Valued, lab: LabCode) -> Reading | None:
+        """The laboratory's own positive or negative beside a signal ratio or a titre."""
+        found = {
+            answer
+            for concept in lazily.readable(lazily.concepts, valued.interpretation) or ()
+            for coding in concept.coding or ()
+            if (answer := self._settled(answers.interpretation_answer(coding.code or ""), lab))
+            is not None
+        }
+        return found.pop() if len(found) == 1 else None
+
+    def _interpreted(self, valued: Valued, lab: LabCode) -> list[Said]:
+        """A score given as the code of its interpretation (mCODE does so)."""
+        return [
+            Said(Reading(number, number), display=_cut(coding.display or str(coding.code)))
+            for concept in lazily.readable(lazily.concepts, valued.interpretation) or ()
+            for coding in concept.coding or ()
+            if (number := lab.analyte.answers.get((self._short(coding.system), coding.code or "")))
+            is not None
+        ]
+
+    def _short(self, system: str | None) -> str:
+        return (self._terminology.system(system) if system else None) or ""
+
+    def _absent_reason(self, raw: Raw) -> str:
+        concept = lazily.readable(lazily.concept, raw)
+        text = next(iter(_displays(concept)), "") if concept is not None else ""
+        codes = [c.code for c in concept.coding or () if c.code] if concept is not None else []
+        said = text or (codes[0] if codes else "")
+        return f": {_cut(said)}" if said else ""
+
+
+def shown(quantity: Quantity) -> str:
+    """A Quantity as received: '< 0.5 mg/dL'."""
+    if quantity.value is None:
+        return ""
+    unit = _cut(quantity.unit or quantity.code or "")
+    return f"{quantity.comparator or ''}{_plain(quantity.value)} {unit}".strip()
+
+
+def _not_for_us(raw: Raw, valued: Valued, lab: LabCode) -> Said:  # noqa: ARG001 - all readers are called alike
+    return Said(gap=Gap.NO_VALUE, display="a value of a kind that no criterion reads")
+
+
+def _found(reading: Reading | None, display: str) -> Said:
+    return Said(reading, None if reading is not None else Gap.NO_VALUE, display)
+
+
+def _interval(
+    low: Decimal | None, high: Decimal | None, comparator: str | None, analyte: Analyte
+) -> Reading | None:
+    """The reading of one bound with its comparator, or of two; None for an odd comparator."""
+    if comparator in {"<", "<="}:
+        reading = Reading(high=high, high_open=comparator == "<")
+    elif comparator in {">", ">="}:
+        reading = Reading(low=low, low_open=comparator == ">")
+    elif comparator:
+        return None
+    elif low is not None and high is not None and low > high:
+        return None
+    else:
+        reading = Reading(low, high)
+    if analyte.unit != _VIRAL_LOAD:
+        return reading
+    return msgspec.structs.replace(reading, presence=_detected(reading))
+
+
+def _detected(reading: Reading) -> Truth:
+    """Whether an amount of virus is an amount at all."""
+    if reading.low is not None and (reading.low > 0 or (reading.low == 0 and reading.low_open)):
+        return Truth.MET
+    none = reading.low is not None and reading.high is not None and reading.high <= 0
+    return Truth.NOT_MET if none else Truth.UNKNOWN
+
+
+def _within(reading: Reading | None, analyte: Analyte, display: str) -> Said:
+    """The reading, if it is plausible; scores must be whole numbers."""
+    if reading is None:
+        return Said(gap=Gap.NO_VALUE, display=display)
+    for bound in (reading.low, reading.high):
+        if analyte.scale == "score" and bound is not None and bound != bound.to_integral_value():
+            return Said(gap=Gap.IMPLAUSIBLE, display=display)
+    least, most = analyte.plausible_min, analyte.plausible_max
+    too_high = most is not None and reading.low is not None and reading.low > most
+    too_low = least is not None and reading.high is not None and reading.high < least
+    exact = reading.low is not None and reading.high is not None
+    over = exact and most is not None and reading.high is not None and reading.high > most
+    under = exact and least is not None and reading.low is not None and reading.low < least
+    if too_high or too_low or over or under:
+        return Said(gap=Gap.IMPLAUSIBLE, display=display)
+    return Said(reading, display=display)
+
+
+def _counts(lab: LabCode) -> bool:
+    """Whether a code of a yes-or-no analyte is in truth an amount (a viral load)."""
+    return lab.property in {"number", "arbitrary", "log", "copies"}
+
+
+def _displays(concept: CodeableConcept | None) -> list[str]:
+    """Every text of a concept, its own first, each once."""
+    if concept is None:
+        return []
+    texts = [concept.text, *(coding.display for coding in concept.coding or ())]
+    return list(dict.fromkeys(text for text in texts if text and text.strip()))
+
+
+def _decimal(text: str) -> Decimal:
+    return Decimal(text.replace(",", "."))
+
+
+def _plain(number: Decimal) -> str:
+    """A number as received, without blowing up an absurd exponent."""
+    return f"{number:f}" if abs(number.adjusted()) <= _LARGEST else str(number)
+
+
+def _cut(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
