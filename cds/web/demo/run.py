@@ -1,0 +1,94 @@
+"""Running the demo: one process, one port, nothing left behind."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+import threading
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cds.content.bundled import bundled_fixtures
+from cds.settings import FhirBase
+from cds.web.app import create_app
+from cds.web.demo.app import Demo, Orderable, create_demo_app
+from cds.web.demo.clock import DemoClock
+from cds.web.demo.stories import read_stories
+from cds.web.fhir_endpoint import serving
+from cds.web.serving import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from cds.assess import Content
+    from cds.settings import Settings
+
+HOST = "127.0.0.1"
+
+
+@contextmanager
+def demo_running(settings: Settings, content: Content, *, port: int) -> Iterator[str]:
+    """Serve the demo for as long as the context lasts; gives its address.
+
+    Of the settings those about clients, FHIR servers, the fixed date and the store are replaced:
+    the demo trusts loopback, reads its own endpoint, has its own day and forgets what it stored.
+    `port` must be free.
+    """
+    address = f"http://{HOST}:{port}"
+    clock = DemoClock(settings.timezone)
+    fixtures = bundled_fixtures()
+    with tempfile.TemporaryDirectory(prefix="trial-cds-demo-") as folder:
+        own = replace(
+            settings,
+            fhir_allow=(FhirBase(f"{address}/fhir"),),
+            clients=None,
+            public_url=address,
+            database_url=f"sqlite:///{Path(folder) / 'demo.db'}",
+            on=None,
+        )
+        demo = Demo(
+            service=create_app(own, content, clock.today),
+            fixtures=fixtures,
+            stories=read_stories(fixtures),
+            clock=clock,
+            fhir_base=f"{address}/fhir",
+            tests=_tests(content),
+        )
+        with serving(create_demo_app(demo), host=HOST, port=port) as served:
+            yield served
+
+
+def _tests(content: Content) -> tuple[Orderable, ...]:
+    """What can be measured as a number, by name; ANC stands first, as the one to try."""
+    found = []
+    for concept, (code, display) in content.terminology.primary_loinc.items():
+        analyte = content.terminology.analytes_of(concept)[0]
+        if analyte.scale in {"quantity", "score"}:
+            label = content.labels[concept]
+            one = Orderable(concept, label, code, display, analyte.unit, analyte.category)
+            found.append(one)
+    return tuple(sorted(found, key=lambda one: (one.concept != "anc", one.label.lower())))
+
+
+def run_demo(
+    settings: Settings, content: Content, *, port: int, say: Callable[[str], None]
+) -> None:
+    """Serve the demo until interrupted; `say` tells the person what happens.
+
+    Raises:
+        OSError: no port is free from `port` on.
+    """
+    chosen = free_port(HOST, port)
+    if chosen != port:
+        say(f"Port {port} is busy; the demo takes {chosen}.")
+    over = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: over.set())
+    with demo_running(settings, content, port=chosen) as address:
+        say(f"The demo runs at {address}/ (Ctrl-C ends it)")
+        say("Every patient is invented. It runs open on loopback: only this machine can reach it.")
+        say(f"Service {address}/cds-services · FHIR R4 {address}/fhir")
+        over.wait()
+    say("The demo has ended.")

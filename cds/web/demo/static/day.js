@@ -1,0 +1,32 @@
+// The demo's day: one step, a week, any date, or back to the real one.
+
+import { byId, tell } from "./dom.js";
+
+const DAY = 24 * 3600 * 1000;
+
+/** Wire the form in the bar; `moved` is called when the server has a new day. */
+export function wireDay(moved) {
+  const form = byId("today-form");
+  const input = byId("today-day");
+
+  const go = async (day) => {
+    try {
+      await tell("/demo/today", { day });
+      await moved();
+    } catch (problem) {
+      byId("today-words").textContent = problem.message;
+    }
+  };
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    go(input.value);
+  });
+  form.addEventListener("click", (event) => {
+    const step = event.target.dataset?.move;
+    if (!step) return;
+    if (step === "reset") return go(null);
+    const from = Date.parse(`${input.defaultValue}T00:00:00Z`);
+    return go(new Date(from + Number(step) * DAY).toISOString().slice(0, 10));
+  });
+}
