@@ -229,6 +229,24 @@ def explain_code(words: tuple[str, ...]) -> None:
         click.echo(explain.explain_name(content.terminology, " ".join(words), criteria))
 
 
+@main.command()
+@click.option("--port", default=8080, show_default=True, help="The port to try first.")
+def demo(port: int) -> None:
+    """Run the service, a FHIR endpoint with invented patients, and charts that fire the hook.
+
+    \b
+    Example:
+      trial-cds demo --port 8080
+    """
+    from cds.web.demo import run_demo
+
+    settings = _settings()
+    try:
+        run_demo(settings, _content(settings), port=port, say=click.echo)
+    except OSError as problem:
+        _stop(f"--port {port}: {problem}.")
+
+
 def _today(settings: Settings) -> date:
     return datetime.now(settings.timezone).date()
 
