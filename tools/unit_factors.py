@@ -1,7 +1,4 @@
-"""Write mappings/unit_factors.tsv anew from labs.yaml and units.tsv.
-
-    python tools/unit_factors.py
-"""
+"""Write mappings/unit_factors.tsv anew from labs.yaml and units.tsv; takes no arguments."""
 
 from __future__ import annotations
 

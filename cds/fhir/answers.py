@@ -22,7 +22,7 @@ _ZERO = Decimal(0)
 
 
 def graded(grade: Decimal) -> Reading:
-    """A strip's own grade: 0 negative, 1 for +, 2 for ++ …"""
+    """A strip's own grade: 0 negative, 1 for +, 2 for ++, and so on."""
     return Reading(grade, grade, presence=Truth.MET if grade else Truth.NOT_MET)
 
 
@@ -30,7 +30,7 @@ POSITIVE = Reading(low=_ONE, presence=Truth.MET)
 """Positive, the grade not said."""
 NEGATIVE = Reading(_ZERO, _ZERO, presence=Truth.NOT_MET)
 OPEN = Reading(presence=Truth.UNKNOWN)
-"""An answer that does not settle it: indeterminate, borderline, reactive where that is not enough."""
+"""An answer that does not settle it: indeterminate, or reactive where that is not enough."""
 TRACE = Reading(_ZERO, _ONE, low_open=True, high_open=True, presence=Truth.UNKNOWN)
 DETECTED = Reading(low=_ZERO, low_open=True, presence=Truth.MET)
 """Something was found, how much is not said."""
@@ -105,21 +105,24 @@ _POSITIVE = re.compile(
 )
 _REACTIVE = re.compile(r"\breactive\b")
 _OPEN = re.compile(
-    r"\bindeterminate\b|\bequivocal\b|\binconclusive\b|\bborderline\b|\bweak(?:ly)?\b|\bgr[ae]y zone\b"
-    r"|\bpreliminary\b|\bpresumptive\b|\bunconfirmed\b|\bpossibl[ey]\b|\bprobabl[ey]\b|\bunknown\b"
+    r"\bindeterminate\b|\bequivocal\b|\binconclusive\b|\bborderline\b|\bweak(?:ly)?\b"
+    r"|\bgr[ae]y zone\b|\bpreliminary\b|\bpresumptive\b|\bunconfirmed\b|\bpossibl[ey]\b"
+    r"|\bprobabl[ey]\b|\bunknown\b"
 )
 _NOT_DONE = re.compile(
     r"\bnot (?:performed|done|tested|available|obtained|collected|recorded|reported|applicable)\b"
-    r"|\bcancel+ed\b|\bpending\b|\bqns\b|\bquantity not sufficient\b|\binsufficient\b|\bn/?a\b|\btest not\b"
+    r"|\bcancel+ed\b|\bpending\b|\bqns\b|\bquantity not sufficient\b|\binsufficient\b|\bn/?a\b"
 )
 _GRADE = re.compile(r"(?:(\d)\s*\+|\+\s*(\d)|(\+{1,4}))")
 _TRACE = re.compile(r"\btraces?\b|\btr\b|\+\s*/\s*-|±|\(\+\)")
 _SCORE = re.compile(
-    r"(?:ecog|zubrod|who|ps|nyha|grade|class|score|status|stage)\W{0,3}(\d|iv|i{1,3})\b(?![.,]\d)", re.ASCII
+    r"(?:ecog|zubrod|who|ps|nyha|grade|class|score|status|stage)\W{0,3}(\d|iv|i{1,3})\b(?![.,]\d)",
+    re.ASCII,
 )
 _LEADING = re.compile(r"(\d|iv|i{1,3})(?![\w.,/%]|\s*[-/]\s*\d)", re.ASCII)
 _SCORE_RANGE = re.compile(r"\W{0,3}(?:to|or|-)\W{0,2}(?:[0-5](?!\d)|iv\b|i{1,3}\b)", re.ASCII)
 _OTHER_SCALES = re.compile(r"karnofsky|lansky|kps\b")
+_SIGNS = {"+": POSITIVE, "(+)": POSITIVE, "-": NEGATIVE}
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4}
 
 
@@ -147,20 +150,14 @@ def not_done(text: str) -> bool:
 def presence(text: str) -> Reading | str | None:
     """Positive, negative, open or REACTIVE; None where the text says none or several of these."""
     said = folded(text)
-    if said in {"+", "(+)"}:
-        return POSITIVE
-    if said == "-":
-        return NEGATIVE
+    if said in _SIGNS:
+        return _SIGNS[said]
     if _OPEN.search(said):
         return OPEN
     rest = _NEGATIVE.sub(" ", said)
-    negative = rest != said
-    positive = bool(_POSITIVE.search(rest))
-    reactive = bool(_REACTIVE.search(rest))
-    if negative and (positive or reactive):
-        return None
-    if negative:
-        return NEGATIVE
+    positive, reactive = bool(_POSITIVE.search(rest)), bool(_REACTIVE.search(rest))
+    if rest != said:
+        return None if positive or reactive else NEGATIVE
     if positive:
         return POSITIVE
     return REACTIVE if reactive else None
@@ -184,7 +181,7 @@ def grade(text: str) -> Reading | None:
 
 
 def score(text: str) -> Reading | None:
-    """A score or class: 'ECOG 1', 'ECOG PS: 1', '1 - restricted …', 'NYHA II'; None if not clear."""
+    """A score or class: 'ECOG 1', 'ECOG PS: 1', '1 - restricted …', 'NYHA II'; else None."""
     said = folded(text)
     if _OTHER_SCALES.search(said):
         return None
@@ -192,7 +189,7 @@ def score(text: str) -> Reading | None:
     matches = named or ([first] if (first := _LEADING.match(said)) else [])
     if any(_SCORE_RANGE.match(said, match.end()) for match in matches):
         return None
-    found = {_ROMAN.get(match[1]) or int(match[1]) for match in matches if match[1]}
+    found = {_ROMAN.get(match[1]) or int(match[1]) for match in matches}
     if len(found) != 1:
         return None
     number = Decimal(found.pop())

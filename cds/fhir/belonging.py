@@ -51,7 +51,8 @@ class Subjects:
         if text in self._full_urls:
             return Owner.THIS_PATIENT
         if text.startswith("urn:"):
-            return Owner.ANOTHER
+            # Where no Bundle says under which address this patient stands, it may be anybody's.
+            return Owner.ANOTHER if self._full_urls else Owner.NOBODY
         literal = _LITERAL.fullmatch(text)
         if literal is None:
             return Owner.NOBODY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -9,7 +10,6 @@ import msgspec
 from cds.core.facts import Problem, Retrieval
 from cds.fhir.belonging import Owner, Subjects
 from cds.fhir.decode import BROKEN, Document, NotRead, read_nested
-from cds.fhir.retrieved import KINDS, Coverage, Record, better, newest, reference_of
 from cds.fhir.resources import (
     Entry,
     Medication,
@@ -17,19 +17,21 @@ from cds.fhir.resources import (
     OperationOutcome,
     Patient,
 )
+from cds.fhir.retrieved import KINDS, Coverage, Record, better, newest, reference_of
 from cds.fhir.versions import refuse_foreign_shapes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from cds.fhir.resources import AnyResource
 
 _TRUNCATED = "the list goes on after what was sent"
 _SEARCH_ERROR = "the server reported an error"
-_PARTIAL_ISSUES = frozenset(
-    """incomplete suppressed forbidden security login expired unknown throttled timeout transient
-    too-costly lock-error no-store exception""".split()
-)
+_WORDS_PARTIAL_ISSUES = """
+incomplete suppressed forbidden security login expired unknown throttled timeout transient too-
+costly lock-error no-store exception
+"""
+_PARTIAL_ISSUES = frozenset(_WORDS_PARTIAL_ISSUES.split())
 """Issue types that say, even as a warning, that something may have been withheld."""
 
 
@@ -48,9 +50,7 @@ class _Sorted:
     """Everything found so far, while the parts are gone through."""
 
     def __init__(self) -> None:
-        self.by_kind: dict[str, list[tuple[Entry, _Claims]]] = {
-            kind: [] for kind in KINDS.values()
-        }
+        self.by_kind: dict[str, list[tuple[Entry, _Claims]]] = {kind: [] for kind in KINDS.values()}
         self.patients: list[Entry] = []
         self.medications: dict[str, Medication] = {}
         self.problems: list[Problem] = []
@@ -175,8 +175,7 @@ def reports_error(outcome: OperationOutcome) -> bool:
     except BROKEN:
         return True
     return any(
-        issue.severity not in {"warning", "information", "success"}
-        or issue.code in _PARTIAL_ISSUES
+        issue.severity not in {"warning", "information", "success"} or issue.code in _PARTIAL_ISSUES
         for issue in issues
     )
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cds.fhir.resources import CodeableConcept, Coding
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from cds.fhir.resources import CodeableConcept, Coding
 
 _LONGEST_SHOWN = 120
 _LONGEST_READ = 1000

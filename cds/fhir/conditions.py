@@ -58,7 +58,7 @@ def conditions_by_concept(
 def _marks(
     resource: resources.Condition, terminology: Terminology
 ) -> tuple[Mapping[str, Mark], bool]:
-    """The concepts of one entry, by its codes, else by its words; and whether it is known at all."""
+    """The concepts of one entry, by its codes, else by its words; and whether it is known."""
     marks: dict[str, Mark] = {}
     known = unlisted_snomed = False
     for coding in codings((resource.code,)):

@@ -66,10 +66,10 @@ def read_period(raw: Raw, zone: tzinfo) -> Interval | None:
     start, end = read_date(period.start, zone), read_date(period.end, zone)
     if start is None and end is None:
         return None
-    lost = isinstance(start, Lost) or isinstance(end, Lost)
-    if not lost and start is not None and end is not None and end.end < start.start:
+    first, last = _kept(start), _kept(end)
+    if first is not None and last is not None and last.end < first.start:
         return Interval(lost=True)  # it ends before it begins: one of the two is wrong
-    return Interval(_kept(start), _kept(end), lost)
+    return Interval(first, last, isinstance(start, Lost) or isinstance(end, Lost))
 
 
 def day_or_period(date_time: Raw, period: Raw, zone: tzinfo) -> Interval:

@@ -233,25 +233,30 @@ def _repaired_resource(raw: Raw, full_url: str | None, number: int) -> Entry | N
     kind = _read_text(fields.get("resourceType"))
     if kind is None:
         return NotRead(None, full_url, f"the resource of entry {number} has no resourceType")
-    struct = _TYPED.get(kind)
+    struct: Any = _TYPED.get(kind)
     if struct is None:
         refuse_foreign_type(kind)
         return None
     values, lost = _read_fields(struct, fields)
     name = values.get("id")
     reference = f"{kind}/{name}" if name else full_url or f"{kind} (entry {number})"
-    if kind in _NEEDS_CODE and "code" in lost:
-        return NotRead(kind, reference, "its code cannot be read")
-    if kind in _NEEDS_SUBJECT and "subject" in lost:
-        return NotRead(kind, reference, "it cannot be read whose it is")
-    if _MEDICATION & set(lost) and not any(
-        values.get(field) for field in ("medication_codeable_concept", "medication_reference")
-    ):
-        return NotRead(kind, reference, "its medication cannot be read")
+    hopeless = _hopeless(kind, values, lost)
+    if hopeless is not None:
+        return NotRead(kind, reference, hopeless)
     older = any(_read_text(fields[name]) in OLDER_STATUSES for name in lost)
-    return Repaired(
-        resource=struct(**values), full_url=full_url, lost=tuple(lost), older=older
-    )
+    return Repaired(resource=struct(**values), full_url=full_url, lost=tuple(lost), older=older)
+
+
+def _hopeless(kind: str, values: dict[str, Any], lost: list[str]) -> str | None:
+    """Why nothing can be done with an entry that lost these fields; None where something can."""
+    if kind in _NEEDS_CODE and "code" in lost:
+        return "its code cannot be read"
+    if kind in _NEEDS_SUBJECT and "subject" in lost:
+        return "it cannot be read whose it is"
+    names = ("medication_codeable_concept", "medication_reference")
+    if not _MEDICATION.isdisjoint(lost) and not any(values.get(name) for name in names):
+        return "its medication cannot be read"
+    return None
 
 
 def _read_fields(
@@ -322,7 +327,7 @@ def _read_search(raw: Raw | None) -> Search | None:
 
 
 def _kind_of(resource: msgspec.Struct) -> str:
-    return str(resource.__struct_config__.tag)
+    return type(resource).__name__
 
 
 def _not_json(problem: Exception) -> UnusableInput:

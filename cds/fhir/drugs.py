@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,7 +14,7 @@ from cds.fhir.decode import BROKEN
 from cds.fhir.resources import CodeableConcept, Medication, MedicationEntry, Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from cds.core.terminology import Drug, Terminology
 
@@ -89,7 +90,10 @@ def _add(marks: dict[str, dict[str, Mark]], drugs: Iterable[Drug], *, decides: b
 
 
 def _local(
-    drugs: Iterable[Drug], said: Iterable[str], forms: Iterable[CodeableConcept], terminology: Terminology
+    drugs: Iterable[Drug],
+    said: Iterable[str],
+    forms: Iterable[CodeableConcept],
+    terminology: Terminology,
 ) -> bool | None:
     """What codes say of the product's use, else its names, else its dose form.
 
@@ -179,4 +183,3 @@ def _contained(entry: MedicationEntry) -> dict[str, Medication]:
         if product.id:
             found[product.id.removeprefix("#")] = product
     return found
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal  # noqa: TC003 - msgspec resolves the annotation at run time
+from decimal import Decimal
 from enum import Enum
 from typing import Final, TypeVar
 

@@ -103,7 +103,7 @@ def medications_of(
         resource = entry.resource
         if not isinstance(resource, resources.MedicationEntry):
             continue
-        course, certain = _course(entry, resource)
+        course, certain = _course(resource)
         if course is None:
             continue
         drug = identified(resource, products, terminology)
@@ -125,7 +125,7 @@ def _note_unrecognised(exposure: Exposure, found: Medications) -> None:
     found.problems.append(Problem("not-recognised", exposure.reference, says))
 
 
-def _course(entry: Entry, resource: MedicationEntry) -> tuple[Course | None, bool]:
+def _course(resource: MedicationEntry) -> tuple[Course | None, bool]:
     """How an entry stands (None: it is no exposure), and whether that is certain."""
     kind = type(resource).__name__
     courses = _COURSES[kind]

@@ -10,20 +10,22 @@ from msgspec import Raw
 
 from cds.core.answer import Gap
 from cds.core.facts import Result
+from cds.core.terminology import LabCode
 from cds.fhir import lazily
 from cds.fhir.dates import read_date, read_period
 from cds.fhir.lazily import Lost, there
 from cds.fhir.ranges import ranges_of
-from cds.fhir.resources import Observation, Valued
+from cds.fhir.resources import Entry, Observation, Valued
 from cds.fhir.retrieved import reference_of
+from cds.fhir.values import Value
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from cds.core.terminology import LabCode, Terminology
+    from cds.core.terminology import Terminology
     from cds.core.when import When
-    from cds.fhir.resources import CodeableConcept, Entry
-    from cds.fhir.values import Value, ValueReader
+    from cds.fhir.resources import CodeableConcept
+    from cds.fhir.values import ValueReader
 
 _COUNTS = frozenset({"final", "amended", "corrected"})
 _components = msgspec.json.Decoder(tuple[Valued, ...])
@@ -102,9 +104,7 @@ class Results(Mapping[str, Sequence[Result]]):
                     self._found.setdefault(concept, []).append(found)
         return labs
 
-    def _index_parts(
-        self, entry: Entry, observation: Observation, measured: list[LabCode]
-    ) -> None:
+    def _index_parts(self, entry: Entry, observation: Observation, measured: list[LabCode]) -> None:
         """Components and contained panel members count as observations of their own code.
 
         A component of what the observation itself measures is not a second result.
@@ -121,7 +121,7 @@ class Results(Mapping[str, Sequence[Result]]):
         observation, lab = found.observation, found.lab
         value = self._reader.value(found.valued, lab)
         if value.skipped is not None and found.valued is observation and observation.component:
-            value = self._lone_component(found) or value
+            value = self._value_in_components(found) or value
         reference = reference_of(found.entry)
         when = _effective(observation, self._zone)
         issued = read_date(observation.issued, self._zone)
@@ -145,24 +145,28 @@ class Results(Mapping[str, Sequence[Result]]):
             has_high=has_high,
         )
 
-    def _lone_component(self, found: _Found) -> Value | None:
-        """The value of the only component, where its own code names no analyte.
+    def _value_in_components(self, found: _Found) -> Value | None:
+        """The value that an observation without one leaves to its components.
 
-        Some EHRs put a score there and leave the observation without a value.
+        Some EHRs put a score there: under the observation's own code, or as the only component
+        under a code that nobody else knows.
         """
         parts = _parts(found.observation.component, _components, _component)
-        if len(parts) != 1 or self._index_of(parts[0].code):
-            return None
-        return self._reader.value(parts[0], found.lab)
+        same = [part for part in parts if found.lab.analyte.key in self._analytes(part.code)]
+        if not same and len(parts) == 1 and not self._analytes(parts[0].code):
+            same = list(parts)
+        values = [self._reader.value(part, found.lab) for part in same]
+        given = [value for value in values if value.skipped is None]
+        if len({(value.reading, value.unusable) for value in given}) > 1:
+            display = " / ".join(value.display for value in given)
+            return Value(display, unusable=Gap.CONFLICTING)
+        return given[0] if given else None
 
-    def _index_of(self, code: CodeableConcept | None) -> bool:
-        """Whether a code names something that we read."""
+    def _analytes(self, code: CodeableConcept | None) -> set[str]:
+        """The analytes that a code names."""
         codings = () if code is None or code.coding is None else code.coding
-        return any(
-            self._lab_of(coding.system, coding.code) is not None
-            for coding in codings
-            if coding.system and coding.code
-        )
+        labs = (self._lab_of(c.system, c.code) for c in codings if c.system and c.code)
+        return {lab.analyte.key for lab in labs if lab is not None}
 
 
 def _parts(

@@ -111,4 +111,3 @@ def _categories(params: dict[str, str]) -> set[str] | None:
     if value is None:
         return None
     return {f"Observation:{one.rpartition('|')[2]}" for one in value.split(",")}
-

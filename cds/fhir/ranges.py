@@ -47,16 +47,12 @@ def ranges_of(
         read = [lazily.readable(lazily.reference_range, row) for row in rows]
         given = tuple(row for row in read if row is not None)
     found = [
-        made
-        for row in given
-        if there(row.high) and (made := _usable(row, lab, reader)) is not None
+        made for row in given if there(row.high) and (made := _usable(row, lab, reader)) is not None
     ]
     return tuple(found), any(there(row.high) for row in given)
 
 
-def _usable(
-    row: lazily.ReferenceRange, lab: LabCode, reader: ValueReader
-) -> ReferenceRange | None:
+def _usable(row: lazily.ReferenceRange, lab: LabCode, reader: ValueReader) -> ReferenceRange | None:
     if row.type is not None and not _is_normal(row.type):
         return None
     sex: str | None = None
@@ -85,7 +81,11 @@ def _high(raw: Raw, lab: LabCode, reader: ValueReader) -> Decimal | None:
 
 
 def _is_normal(kind: CodeableConcept) -> bool:
-    said = [kind.text, *(c.code for c in kind.coding or ()), *(c.display for c in kind.coding or ())]
+    said = [
+        kind.text,
+        *(c.code for c in kind.coding or ()),
+        *(c.display for c in kind.coding or ()),
+    ]
     texts = {text.strip().lower() for text in said if text and text.strip()}
     return not texts or not _NORMAL.isdisjoint(texts)
 

@@ -223,7 +223,7 @@ class OperationOutcome(
 
 
 class Link(msgspec.Struct, frozen=True, gc=False):
-    """A link of a Bundle: self, next …"""
+    """A link of a Bundle to itself, to its next page, or to another."""
 
     relation: str | None = None
     url: str | None = None
@@ -244,7 +244,7 @@ class Nested(Resource, tag="Bundle", frozen=True, gc=False, rename="camel", kw_o
     entry: Raw = ABSENT
 
 
-_OTHER_TYPES = """
+_WORDS_OTHER_TYPES = """
 Account ActivityDefinition AdverseEvent AllergyIntolerance Appointment AppointmentResponse
 AuditEvent Basic Binary BiologicallyDerivedProduct BodyStructure CapabilityStatement CarePlan
 CareTeam CatalogEntry ChargeItem ChargeItemDefinition Citation Claim ClaimResponse
@@ -266,8 +266,9 @@ ResearchElementDefinition ResearchStudy ResearchSubject RiskAssessment RiskEvide
 Schedule SearchParameter ServiceRequest Slot Specimen SpecimenDefinition StructureDefinition
 StructureMap Subscription Substance SubstanceSpecification SupplyDelivery SupplyRequest Task
 TerminologyCapabilities TestReport TestScript ValueSet VerificationResult VisionPrescription
-""".split()
-"""R4 types that no criterion reads. Named, so that a chart that holds them still decodes at once."""
+"""
+_OTHER_TYPES = _WORDS_OTHER_TYPES.split()
+"""R4 types that no criterion reads; named, so that a chart with them still decodes at once."""
 
 
 class Other(msgspec.Struct, frozen=True, gc=False):
@@ -302,7 +303,6 @@ else:
         Clinical | Patient | Medication | OperationOutcome,
     )
     Readable = Single | Nested
-
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False, rename="camel"):
@@ -341,4 +341,3 @@ class Bundle(Resource, tag="Bundle", frozen=True, gc=False, rename="camel", kw_o
     total: Raw = ABSENT
     link: Raw = ABSENT
     entry: tuple[Entry, ...] | None = None
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,17 +17,16 @@ from cds.fhir.resources import (
     MedicationRequest,
     MedicationStatement,
     Observation,
-    Patient,
     Procedure,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
 OBSERVATION_CATEGORIES = ("laboratory", "vital-signs", "exam", "survey", "social-history")
 """The Observation categories that are asked for one by one."""
 
-KINDS: dict[type[msgspec.Struct], str] = {
+KINDS: dict[type, str] = {
     Observation: "Observation",
     Condition: "Condition",
     Procedure: "Procedure",
@@ -137,7 +137,7 @@ def missing(record: Record) -> frozenset[str]:
 def reference_of(entry: Entry) -> str:
     """`Type/id`; for an entry without id the Bundle's address for it, else its type."""
     resource = entry.resource
-    kind = str(resource.__struct_config__.tag)
+    kind = type(resource).__name__
     name = getattr(resource, "id", None)
     if name:
         return f"{kind}/{name}"

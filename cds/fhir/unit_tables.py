@@ -19,12 +19,12 @@ _ALIAS_HEAD = ("text", "ucum", "case", "source")
 _FACTOR_HEAD = ("analyte", "unit", "molar_mass", "ucum", "multiply")
 _FACTOR_NOTE = """\
 # A value in `ucum` times `multiply` is in `unit`. Computed by ucumvert and pint from labs.yaml and
-# units.tsv, to twelve digits; a test compares every row. Made anew by: python tools/unit_factors.py
-# Known to lack: units that no alias names and no lab of labs.yaml lists; those are computed when met.
+# units.tsv, to twelve digits; a test compares every row. Anew: python tools/unit_factors.py
+# Known to lack: units that no alias names and no lab of labs.yaml lists; computed when met.
 """
 
 
-class UnitTableFault(ValueError):
+class UnitTableFault(ValueError):  # noqa: N818 - a fault, as those of other content
     """A unit table that cannot be read: where, what is wrong, and the cure."""
 
     def __init__(self, file: str, line: int, says: str, try_this: str) -> None:

@@ -239,9 +239,7 @@ def _registry() -> Any:  # noqa: ANN401 - ucumvert ships no types
     return PintUcumRegistry()
 
 
-def factors_for(
-    analytes: Mapping[str, Analyte], candidates: Iterable[str]
-) -> list[Factor]:
+def factors_for(analytes: Mapping[str, Analyte], candidates: Iterable[str]) -> list[Factor]:
     """Every factor between the candidates and the analytes' units, for the table of factors."""
     units = sorted(set(candidates))
     return [
@@ -250,6 +248,5 @@ def factors_for(
         if analyte.kinds
         for ucum in units
         if not ucum.startswith(LOG)
-        and (multiply := derived(analyte.unit, analyte.kinds, analyte.molar_mass, ucum))
-        is not None
+        and (multiply := derived(analyte.unit, analyte.kinds, analyte.molar_mass, ucum)) is not None
     ]

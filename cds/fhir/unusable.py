@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class UnusableInput(Exception):
+class UnusableInput(Exception):  # noqa: N818 - names what it is, as its sentence does
     """The input cannot be read as one patient's R4 record; the text says what, where and the cure.
 
     The text never quotes the record.

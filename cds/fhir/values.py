@@ -91,7 +91,7 @@ class ValueReader:
 
     def _judged(self, said: list[Said], valued: Valued) -> Value:
         absent = there(valued.data_absent_reason)
-        display = " / ".join(dict.fromkeys(one.display for one in said if one.display))
+        display = next((one.display for one in said if one.display), "")
         if not said:
             why = self._absent_reason(valued.data_absent_reason) if absent else ""
             return Value(display, skipped=f"no value{why}")
@@ -106,9 +106,7 @@ class ValueReader:
 
     def conversion(self, quantity: Quantity, lab: LabCode) -> Conversion | None:
         """How a Quantity becomes canonical; None where its unit is not one for this code."""
-        found = self._units.conversion(
-            lab.analyte, quantity.system, quantity.code, quantity.unit
-        )
+        found = self._units.conversion(lab.analyte, quantity.system, quantity.code, quantity.unit)
         if found is None or found.log != (lab.property == "log"):
             return None
         if lab.analyte.key in _PROPERTY_COUNTS and lab.property in {"mass", "moles"}:
@@ -164,21 +162,17 @@ class ValueReader:
         codes = [(self._short(c.system), c.code) for c in concept.coding or () if c.code]
         if codes and all(code in answers.NOTHING_SAID for _, code in codes):
             return NOTHING
-        found = {
-            answer
-            for system, code in codes
-            if (answer := self._coded(system, code, lab)) is not None
-        }
-        if len(found) > 1:
-            return Said(gap=Gap.CONFLICTING, display=display)
+        answered = [self._coded(system, code, lab) for system, code in codes]
+        found = {answer for answer in answered if answer is not None}
         if found:
-            return Said(found.pop(), display=display or str(codes[0][1]))
+            gap = Gap.CONFLICTING if len(found) > 1 else None
+            return Said(None if gap else found.pop(), gap, display or str(codes[0][1]))
         said = [self._words(text, valued, lab) for text in _displays(concept)]
         usable = {one.reading for one in said if one.reading is not None}
-        if len(usable) == 1:
-            return Said(usable.pop(), display=display)
         if said and all(one == NOTHING for one in said):
             return NOTHING
+        if len(usable) == 1:
+            return Said(usable.pop(), display=display)
         gap = Gap.CONFLICTING if usable else Gap.NO_VALUE
         return Said(gap=gap, display=display or "a code that is not known")
 
@@ -237,7 +231,8 @@ class ValueReader:
             if abs(side.value.adjusted()) > _LARGEST or (conversion.log and side.value > _LARGEST):
                 return Said(gap=Gap.IMPLAUSIBLE, display=display)
             bounds.append(conversion.apply(side.value))
-        return _within(_interval(bounds[0], bounds[1], low.comparator, lab.analyte), lab.analyte, display)
+        reading = _interval(bounds[0], bounds[1], low.comparator, lab.analyte)
+        return _within(reading, lab.analyte, display)
 
     def _coded(self, system: str | None, code: str | None, lab: LabCode) -> Reading | None:
         number = lab.analyte.answers.get((system or "", code or ""))
@@ -248,8 +243,11 @@ class ValueReader:
         return self._settled(answers.coded_answer(system, code), lab)
 
     def _settled(self, answer: Reading | str | None, lab: LabCode) -> Reading | None:
-        """The answer for one analyte: an HIV screen that is reactive is not yet positive, and a
-        viral load below detection does not rule the infection out."""
+        """The answer for one analyte.
+
+        An HIV screen that is reactive is not yet positive, and a viral load below detection does
+        not rule the infection out.
+        """
         if isinstance(answer, str):
             return answers.OPEN if lab.analyte.key == "hiv" else answers.POSITIVE
         if answer is answers.NEGATIVE and lab.analyte.scale == "presence" and _counts(lab):
@@ -308,16 +306,14 @@ def _interval(
     low: Decimal | None, high: Decimal | None, comparator: str | None, analyte: Analyte
 ) -> Reading | None:
     """The reading of one bound with its comparator, or of two; None for an odd comparator."""
+    crossed = low is not None and high is not None and low > high
+    if crossed or comparator not in {None, "", "<", "<=", ">", ">="}:
+        return None
+    reading = Reading(low, high)
     if comparator in {"<", "<="}:
         reading = Reading(high=high, high_open=comparator == "<")
-    elif comparator in {">", ">="}:
-        reading = Reading(low=low, low_open=comparator == ">")
     elif comparator:
-        return None
-    elif low is not None and high is not None and low > high:
-        return None
-    else:
-        reading = Reading(low, high)
+        reading = Reading(low=low, low_open=comparator == ">")
     if analyte.unit != _VIRAL_LOAD:
         return reading
     return msgspec.structs.replace(reading, presence=_detected(reading))
@@ -374,4 +370,3 @@ def _plain(number: Decimal) -> str:
 def _cut(text: str) -> str:
     text = " ".join(text.split())
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
-

@@ -43,21 +43,24 @@ OLDER_STATUSES = frozenset(
 )
 """Condition statuses that STU3 and DSTU2 write as plain strings."""
 
-_DSTU2 = frozenset(
-    """Conformance DiagnosticOrder DeviceUseRequest ImagingObjectSelection MedicationOrder
-    NutritionRequest Order OrderResponse""".split()
-)
-_STU3 = frozenset(
-    """BodySite DataElement DeviceComponent EligibilityRequest EligibilityResponse
-    ExpansionProfile ImagingManifest ProcedureRequest ProcessRequest ProcessResponse
-    ReferralRequest Sequence ServiceDefinition""".split()
-)
-_R5 = frozenset(
-    """ActorDefinition ArtifactAssessment BiologicallyDerivedProductDispense ConditionDefinition
-    DeviceAssociation DeviceDispense DeviceUsage EncounterHistory FormularyItem GenomicStudy
-    ImagingSelection InventoryItem InventoryReport MedicationUsage NutritionIntake Permission
-    Requirements TestPlan Transport""".split()
-)
+_WORDS_DSTU2 = """
+Conformance DiagnosticOrder DeviceUseRequest ImagingObjectSelection MedicationOrder
+NutritionRequest Order OrderResponse
+"""
+_DSTU2 = frozenset(_WORDS_DSTU2.split())
+_WORDS_STU3 = """
+BodySite DataElement DeviceComponent EligibilityRequest EligibilityResponse ExpansionProfile
+ImagingManifest ProcedureRequest ProcessRequest ProcessResponse ReferralRequest Sequence
+ServiceDefinition
+"""
+_STU3 = frozenset(_WORDS_STU3.split())
+_WORDS_R5 = """
+ActorDefinition ArtifactAssessment BiologicallyDerivedProductDispense ConditionDefinition
+DeviceAssociation DeviceDispense DeviceUsage EncounterHistory FormularyItem GenomicStudy
+ImagingSelection InventoryItem InventoryReport MedicationUsage NutritionIntake Permission
+Requirements TestPlan Transport
+"""
+_R5 = frozenset(_WORDS_R5.split())
 
 
 def refuse_foreign_type(kind: str) -> None:
