@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cds.fhir.outbound import Deadline, Limits
-from cds.fhir.record import UnusableInput, merge, missing, record_from_fetched
-from cds.fhir.search import searches
+from cds.fhir.record import UnusableInput, missing
 from cds.fhir.server import FhirServers, fetch_missing
+from cds.web.chart import completed_chart
 from cds.web.errors import Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cds.assess import Content
+    from cds.core.when import Evaluation
     from cds.fhir.record import Record
+    from cds.fhir.search import Fetched, Search
     from cds.settings import Settings
     from cds.web.request import HookRequest
 
@@ -33,30 +38,33 @@ def fhir_servers(settings: Settings) -> FhirServers:
     )
 
 
-def completed(
-    record: Record, request: HookRequest, servers: FhirServers, deadline: Deadline
+def completed(  # noqa: PLR0913 - what one hook call knows
+    record: Record,
+    request: HookRequest,
+    servers: FhirServers,
+    deadline: Deadline,
+    content: Content,
+    asked: Evaluation,
 ) -> Record:
     """The record with what the prefetch left out, as far as the server gives it in time.
 
-    Without anything missing, or without a server, nothing is asked. A server that may not be
-    called is no error: what is missing stays missing, and the card says so.
+    Without anything missing, or without a server, nothing is asked; nor is the rest of a chart
+    that holds no target diagnosis. A server that may not be called is no error: what is missing
+    stays missing, and the card says so.
 
     Raises:
         Refused: 400 where the server's answers are no FHIR R4.
     """
-    wanted = missing(record)
-    if not wanted or request.fhir_server is None:
+    base = request.fhir_server
+    if base is None or not missing(record):
         return record
     grant = request.fhir_authorization
-    fetched = fetch_missing(
-        servers,
-        request.fhir_server,
-        None if grant is None else grant.access_token,
-        request.patient_id,
-        searches(wanted),
-        deadline,
-    )
+    token = None if grant is None else grant.access_token
+
+    def fetch(wanted: Sequence[Search]) -> list[Fetched]:
+        return fetch_missing(servers, base, token, request.patient_id, wanted, deadline)
+
     try:
-        return merge(record, record_from_fetched(fetched, request.patient_id))
+        return completed_chart(record, fetch, content, asked)
     except UnusableInput as problem:
         raise Refused(400, f"fhirServer: {problem}") from None

@@ -72,7 +72,9 @@ class HookService:
         deadline = Deadline.after(self._settings.deadline_seconds)
         request = read_request(body)
         asked = Evaluation.of(self._settings.on or self._today(), self._settings.timezone)
-        record = completed(self._prefetched(request), request, self._servers, deadline)
+        record = completed(
+            self._prefetched(request), request, self._servers, deadline, self._content, asked
+        )
         if record.patient is None:
             says = "The Patient is neither in prefetch nor can it be fetched; send it as prefetch."
             raise Refused(412, says)
