@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,12 +11,14 @@ import yaml
 
 from cds.assess import Content, assess, load_content
 from cds.content.bundled import bundled_content, bundled_fixtures
-from cds.core.assessment import Assessment
 from cds.core.when import Evaluation
 from cds.fhir.record import record_from_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from cds.core.assessment import Assessment
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
 def said(determination: Determination, expected: dict[str, Any]) -> dict[str, Any]:
     """What a determination says about everything that a story expects of it."""
-    ids = {
-        status: [d.criterion.id for d in determination.with_status(status)] for status in Status
-    }
+    ids = {status: [d.criterion.id for d in determination.with_status(status)] for status in Status}
     dates = {d.criterion.id: str(d.clears_on) for d in determination.decisions}
     said: dict[str, Any] = {}
     for key, value in expected.items():
