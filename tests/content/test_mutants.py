@@ -21,15 +21,15 @@ from cds.engine.procedure import ProcedureDone
 from cds.engine.window import Window
 
 ANC = Lab(
-    ("anc",), "ANC", "10*9/L", "laboratory", Sign.AT_LEAST, (Bound(Decimal("1.5")),),
+    ("anc",), "ANC", "10*9/L", ("laboratory",), Sign.AT_LEAST, (Bound(Decimal("1.5")),),
     look_back=Span(28),
 )  # fmt: skip
 ALT = Lab(
-    ("alt",), "ALT", "U/L", "laboratory", Sign.AT_MOST, (Bound(Decimal(0), Decimal("2.5")),),
+    ("alt",), "ALT", "U/L", ("laboratory",), Sign.AT_MOST, (Bound(Decimal(0), Decimal("2.5")),),
     look_back=Span(28),
 )  # fmt: skip
 QTC = Lab(
-    ("qtc",), "QTc", "ms", "exam", Sign.AT_LEAST,
+    ("qtc",), "QTc", "ms", ("exam",), Sign.AT_LEAST,
     (Bound(Decimal(450), sex="male"), Bound(Decimal(470), sex="female")),
 )  # fmt: skip
 WEEK = Window(Span(7))
