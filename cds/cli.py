@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
 import cds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cds.assess import Content
     from cds.core.when import Evaluation
+    from cds.fhir.record import Record
+    from cds.fhir.server import FhirServers
     from cds.settings import Settings
+
+_Command = TypeVar("_Command", bound="Callable[..., None]")
 
 
 class _Day(click.ParamType[date]):
@@ -78,29 +83,60 @@ def main() -> None:
     """
 
 
+def _sign_in_options(command: _Command) -> _Command:
+    """How a command gets into a FHIR server that wants a token."""
+    file = click.Path(exists=True, dir_okay=False, path_type=Path)
+    for option in (
+        click.option("--key-id", metavar="KID", help="The key's id, where its file has none."),
+        click.option("--key-file", type=file, metavar="FILE", help="Private key, PEM or JWK."),
+        click.option("--client-id", metavar="ID", help="Sign in as this backend service."),
+        click.option("--token-file", type=file, metavar="FILE", help="A file with a bearer token."),
+    ):
+        command = option(command)
+    return command
+
+
 @main.command()
-@click.argument("bundle", metavar="BUNDLE.json")
+@click.argument("bundle", metavar="[BUNDLE.json]", required=False)
 @click.option("--on", type=_Day(), help="The planned day of enrolment; today if left out.")
 @click.option("--trial", "trials", multiple=True, metavar="NCT…", help="Only this trial (repeat).")
 @click.option("--format", "as_format", type=click.Choice(["text", "json"]), default="text")
-def evaluate(bundle: str, on: date | None, trials: tuple[str, ...], as_format: str) -> None:
-    """Say what every trial comes to for the patient in a FHIR R4 Bundle ('-' reads standard input).
+@click.option("--fhir", "base", metavar="BASE", help="Read the chart from this FHIR server.")
+@click.option("--patient", metavar="ID", help="With --fhir: the FHIR id of the patient.")
+@_sign_in_options
+def evaluate(  # noqa: PLR0913 - each is one option
+    bundle: str | None,
+    on: date | None,
+    trials: tuple[str, ...],
+    as_format: str,
+    base: str | None,
+    patient: str | None,
+    **sign_in: Any,  # noqa: ANN401 - what _sign_in_options adds
+) -> None:
+    """Say what every trial comes to for one patient.
+
+    The chart is a FHIR R4 Bundle ('-' reads standard input), or --fhir and --patient say where it
+    is. A server that wants a token gets it from --token-file, or the command signs in by itself
+    with --client-id and --key-file (SMART Backend Services).
 
     \b
     Example:
       trial-cds evaluate patient.json --on 2026-03-01 --format json
+      trial-cds evaluate --fhir https://fhir.example.org/r4 --patient 4711 --token-file token
     """
     from cds.assess import assess
-    from cds.fhir.record import UnusableInput, record_from_bundle
 
-    data = _read(bundle)
     settings = _settings()
-    content = _content(settings, trials)
-    try:
-        record = record_from_bundle(data)
-    except UnusableInput as problem:
-        _stop(f"{'standard input' if bundle == '-' else bundle}: {problem}")
-    assessment = assess(record, content, _asked(settings, on))
+    if bundle is not None and base is None and patient is None and not any(sign_in.values()):
+        data = _read(bundle)
+        content, asked = _content(settings, trials), _asked(settings, on)
+        record = _bundled(bundle, data)
+    elif bundle is None and base is not None and patient is not None:
+        content, asked = _content(settings, trials), _asked(settings, on)
+        record = _remote(settings, base, patient, sign_in, content, asked)
+    else:
+        _stop("evaluate needs a BUNDLE.json, or --fhir with --patient; --help shows an example.")
+    assessment = assess(record, content, asked)
     if as_format == "json":
         import json
 
@@ -111,6 +147,71 @@ def evaluate(bundle: str, on: date | None, trials: tuple[str, ...], as_format: s
         from cds.cards.text import assessment_text
 
         click.echo(assessment_text(assessment, content.labels))
+
+
+def _bundled(name: str, data: bytes) -> Record:
+    from cds.fhir.record import UnusableInput, record_from_bundle
+
+    try:
+        return record_from_bundle(data)
+    except UnusableInput as problem:
+        _stop(f"{'standard input' if name == '-' else name}: {problem}")
+
+
+def _remote(  # noqa: PLR0913 - who asks whom about whom
+    settings: Settings,
+    base: str,
+    patient: str,
+    sign_in: dict[str, Any],
+    content: Content,
+    asked: Evaluation,
+) -> Record:
+    from cds.web.remote import RemoteFault, chart_of, servers_for
+
+    try:
+        servers = servers_for(settings, base)
+        token = _token(servers, settings, base, **sign_in)
+        return chart_of(servers, base, token, patient, content, asked)
+    except RemoteFault as problem:
+        _stop(f"the FHIR server: {problem}")
+
+
+def _token(  # noqa: PLR0913 - each is one option
+    servers: FhirServers,
+    settings: Settings,
+    base: str,
+    *,
+    token_file: Path | None,
+    client_id: str | None,
+    key_file: Path | None,
+    key_id: str | None,
+) -> str | None:
+    """The bearer token that the options lead to; None without any.
+
+    Raises:
+        RemoteFault: the server did not give one.
+    """
+    from cds.fhir.backend import SignInFault, missing_scopes, read_client
+    from cds.web.remote import signed_in
+
+    if token_file is not None:
+        words = _read(str(token_file)).split()
+        if len(words) != 1 or not words[0].isascii() or client_id or key_file:
+            _stop("--token-file needs a file that holds the token alone, and no other sign-in.")
+        return words[0].decode()
+    if (client_id is None) != (key_file is None):
+        _stop("signing in needs both --client-id and --key-file; --help shows an example.")
+    if client_id is None or key_file is None:
+        return None
+    try:
+        client = read_client(client_id, _read(str(key_file)), key_id)
+    except SignInFault as problem:
+        _stop(f"{key_file}: {problem}")
+    token = signed_in(servers, settings, base, client, int(time.time()))
+    lacking = missing_scopes(token)
+    if lacking:
+        click.echo(f"trial-cds: the token does not cover {', '.join(lacking)}.", err=True)
+    return token.access_token
 
 
 @main.command()
