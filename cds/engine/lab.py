@@ -278,10 +278,15 @@ class Lab(msgspec.Struct, frozen=True):
         return Truth.UNKNOWN
 
     def _shown(self, results: Sequence[Result]) -> str:
-        """'ANC 2.1 10*9/L on 2026-02-20', with the value as received where none is canonical."""
+        """'ANC 2.1 10*9/L on 2026-02-20'.
+
+        The value stands as received where it is held against its own range, or is no number.
+        """
+        relative = any(bound.uln is not None for bound in self.bounds)
         parts = []
         for result in results:
-            value = reading(result.reading, self.unit) if result.reading is not None else None
+            usable = result.reading is not None and not relative
+            value = reading(result.reading, self.unit) if usable and result.reading else None
             parts.append(f"{self.label} {value or result.display} on {day(result.when)}")
         return " and ".join(parts)
 
@@ -306,15 +311,14 @@ class Lab(msgspec.Struct, frozen=True):
             f"{self.sign.value} {b.words(self.unit)}{f' ({b.sex})' if b.sex else ''}"
             for b in bounds
         )
-        if patient is not None and asked is not None and bounds[0].uln is not None:
-            limits = {
-                amount(bounds[0].against(high), self.unit)
-                for result in results
-                for high in _highs(result, patient, asked)[0]
-            }
-            if limits:
-                words += f" = {' or '.join(sorted(limits))}"
-        return f"{lead} {words}"
+        if patient is None or asked is None or bounds[0].uln is None:
+            return f"{lead} {words}"
+        highs = {high for r in results for high in _highs(r, patient, asked)[0]}
+        if bounds[0].value:
+            limits = sorted(amount(bounds[0].against(high), self.unit) for high in highs)
+            return f"{lead} {words} = {' or '.join(limits)}" if limits else f"{lead} {words}"
+        times = _times_uln(results, highs, bounds[0].uln)
+        return f"{times}, {lead} {words}" if times else f"{lead} {words}"
 
 
 _WHY = {
@@ -404,6 +408,20 @@ def _fits(limits: ReferenceRange, patient: Patient, result: Result, asked: Evalu
         and (limits.age_high is None or age <= limits.age_high)
         for age in ages
     )
+
+
+def _times_uln(results: Sequence[Result], highs: set[Decimal], limit: Decimal) -> str | None:
+    """'0.78 × ULN' for one exact value and one limit of normal; else None.
+
+    Two decimals, or as many as keep the number from looking like the limit that it is not.
+    """
+    value = results[0].reading if len(results) == 1 else None
+    high = next(iter(highs)) if len(highs) == 1 else None
+    if value is None or not high or value.low is None or value.low != value.high:
+        return None
+    times = value.low / high
+    rounded = round(times, 2)
+    return f"{number(times if rounded == limit else rounded)} × ULN"
 
 
 def _agree(answers: Sequence[Truth], gap: Gap = Gap.NO_VALUE) -> tuple[Truth, Gap | None]:
