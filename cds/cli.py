@@ -224,19 +224,24 @@ def serve(host: str, port: int) -> None:
     Example:
       TRIAL_CDS_CLIENTS=clients.yaml trial-cds serve --host 0.0.0.0 --port 8080
     """
+    from cds.content.fault import ContentFaults
     from cds.settings import SettingsFault, check_listening
-    from cds.web.app import create_app
+    from cds.store.fault import StoreFault
+    from cds.web.app import create_app, store_of
     from cds.web.serving import run
 
     settings = _settings()
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     try:
         check_listening(settings, host)
-    except SettingsFault as problem:
+        content = _content(settings)
+        app = create_app(settings, content, lambda: _today(settings), address=address)
+        store_of(app).open()
+    except (SettingsFault, StoreFault) as problem:
         _stop(str(problem))
-    app = create_app(settings, _content(settings), lambda: _today(settings))
-    click.echo(
-        f"trial-cds {cds.__version__} answers at http://{host}:{port}/cds-services", err=True
-    )
+    except ContentFaults as problem:
+        _stop(f"TRIAL_CDS_CLIENTS: {problem.faults[0]}")
+    click.echo(f"trial-cds {cds.__version__} answers at {address}/cds-services", err=True)
     run(app, host=host, port=port, workers=settings.workers, threads=settings.threads)
 
 

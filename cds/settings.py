@@ -248,6 +248,13 @@ class Settings:
     max_body_bytes: int = _setting(
         _whole(1_000, 1_000_000_000), "largest request that is taken", 16_000_000
     )
+    max_resources: int = _setting(
+        _whole(10, 10_000_000), "resources that one request may hold", 20_000
+    )
+    client_rate: int = _setting(
+        _whole(1, 100_000), "calls a second of one client to one process", 100
+    )
+    keep_comments: bool = _setting(_switch, "keep the free text of users' feedback", default=False)
     max_response_bytes: int = _setting(
         _whole(1_000, 1_000_000_000), "largest FHIR answer that is read, unpacked", 16_000_000
     )
@@ -274,7 +281,7 @@ class Settings:
     show_all: bool = _setting(_switch, "cards for ineligible trials too", default=False)
     trials_off: tuple[str, ...] = _setting(_trials, "trials that give no card", ())
     workers: int = _setting(_whole(1, 256), "processes that answer", 2)
-    threads: int = _setting(_whole(1, 256), "threads in each process", 8)
+    threads: int = _setting(_whole(1, 256), "calls that each process answers at the same time", 8)
 
 
 def variable(setting: str) -> str:
@@ -322,7 +329,8 @@ def check_listening(settings: Settings, host: str) -> None:
     """Refuse to serve a host in a way that the settings make unsafe.
 
     Raises:
-        SettingsFault: a fixed date, or no trusted clients, on more than loopback.
+        SettingsFault: a fixed date, no trusted clients, or no public address, on more than
+            loopback.
     """
     local = is_loopback(host)
     if settings.on is not None and (not local or settings.clients is not None):
@@ -336,5 +344,11 @@ def check_listening(settings: Settings, host: str) -> None:
             f"TRIAL_CDS_CLIENTS: nobody is trusted yet and '{host}' can be reached by others; "
             "name the file of trusted clients, listen on 127.0.0.1, or set "
             "TRIAL_CDS_ALLOW_NO_TRUST=yes."
+        )
+        raise SettingsFault(message)
+    if not local and settings.clients is not None and settings.public_url is None:
+        message = (
+            "TRIAL_CDS_PUBLIC_URL: the tokens of clients name the address that they call, and "
+            f"'{host}' is none; write it, for example https://cds.example.org."
         )
         raise SettingsFault(message)

@@ -9,9 +9,16 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 import cds
+from cds.fhir.outbound import Deadline
+from cds.store.database import Store
+from cds.store.seen import SeenTokens
+from cds.web.clients import load_clients
 from cds.web.errors import Refused, refusal
+from cds.web.feedback import FeedbackService
 from cds.web.hook import HookService
+from cds.web.limits import Gate, Rate, is_counted
 from cds.web.request import HOOK, SERVICE
+from cds.web.trust import Caller, Trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,28 +27,58 @@ if TYPE_CHECKING:
     from cds.assess import Content
     from cds.settings import Settings
 
+_STORE = "store"
 _CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
     "Access-Control-Allow-Headers": "authorization, content-type",
+    "Access-Control-Expose-Headers": "retry-after",
     "Access-Control-Max-Age": "600",
 }
+_ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _PHRASES = {
+    400: "The request cannot be read as HTTP; send it again.",
     404: "There is nothing at this address; the services are listed at /cds-services.",
     405: "This address does not answer that method.",
     413: "The request is larger than this service takes.",
 }
+_DISCOVERY = "/cds-services"
+_HOOK = f"/cds-services/{SERVICE}"
+_FEEDBACK = f"/cds-services/{SERVICE}/feedback"
 
 
-def create_app(settings: Settings, content: Content, today: Callable[[], date]) -> Flask:
-    """The WSGI application; `today` gives the evaluation date of a request."""
+def create_app(
+    settings: Settings,
+    content: Content,
+    today: Callable[[], date],
+    *,
+    address: str = "http://127.0.0.1:8080",
+) -> Flask:
+    """The WSGI application.
+
+    `today` gives the evaluation date of a request; `address` is the one it is served at, where the
+    settings name no public one. The store is opened when it is first needed: `store_of(app).open()`
+    finds out at once.
+
+    Raises:
+        ContentFaults: the file of trusted clients cannot be used.
+    """
     app = Flask("trial-cds", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    service = HookService(settings, content, today)
-    _register_hook(app, service)
-    _register_health(app, content)
+    store = app.extensions[_STORE] = Store(settings.database_url)
+    door = _Door(settings, _trust(settings, store), settings.public_url or address)
+    _register_discovery(app, HookService(settings, content, today), door, settings)
+    _register_feedback(app, settings, store, door)
+    _register_health(app, content, store)
     _register_errors(app)
+    app.after_request(_common_headers)
     return app
+
+
+def store_of(app: Flask) -> Store:
+    """The store within an application made by `create_app`."""
+    store: Store = app.extensions[_STORE]
+    return store
 
 
 def json_response(value: Any, status: int = 200) -> Response:  # noqa: ANN401 - anything JSON can say
@@ -49,37 +86,103 @@ def json_response(value: Any, status: int = 200) -> Response:  # noqa: ANN401 - 
     return Response(msgspec.json.encode(value), status, content_type="application/json")
 
 
-def _register_hook(app: Flask, service: HookService) -> None:
-    discovery = msgspec.json.encode({"services": [service.description()]})
+def _trust(settings: Settings, store: Store) -> Trust:
+    if settings.clients is None:
+        return Trust(None, None)
+    ca_file = None if settings.ca_bundle is None else str(settings.ca_bundle)
+    return Trust(load_clients(settings.clients, ca_file=ca_file), SeenTokens(store))
 
-    @app.get("/cds-services")
-    def services() -> Response:
-        return Response(discovery, content_type="application/json")
 
-    @app.post(f"/cds-services/{SERVICE}")
-    def patient_view() -> Response:
+class _Door:
+    """What every call passes: who it is, how often they called, and what they brought."""
+
+    def __init__(self, settings: Settings, trust: Trust, address: str) -> None:
+        self.gate = Gate(settings.threads)
+        self._trust = trust
+        self._rate = Rate(settings.client_rate)
+        self._address = address.rstrip("/")
+
+    def caller(self, path: str) -> Caller:
+        """Who calls the endpoint at `path`.
+
+        Raises:
+            Refused: 401 for a stranger, 429 for one who calls too often.
+        """
+        sent = request.headers.get("Authorization")
+        caller = self._trust.caller(sent, f"{self._address}{path}")
+        if caller.issuer is not None:
+            self._rate.admit(caller.issuer)
+        elif is_counted(request.remote_addr):
+            self._rate.admit(f"address {request.remote_addr}")
+        return caller
+
+    def visitor(self, path: str) -> None:
+        """Let anybody in who shows nothing; a token that is shown must be sound.
+
+        Raises:
+            Refused: 401, the token is not.
+        """
+        if "Authorization" in request.headers:
+            self._trust.caller(request.headers["Authorization"], f"{self._address}{path}")
+
+    @staticmethod
+    def body() -> bytes:
+        """The JSON that was sent, as bytes.
+
+        Raises:
+            Refused: 415, it is something else, or packed.
+        """
         if request.mimetype != "application/json":
             raise Refused(415, "Send the request as application/json.")
-        body = request.get_data(cache=False)
-        return Response(service.answer(body), content_type="application/json")
-
-    @app.after_request
-    def allow_browsers(response: Response) -> Response:
-        if request.path.startswith("/cds-services"):
-            response.headers.update(_CORS)
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise Refused(415, "Send the request unpacked, without Content-Encoding.")
+        return request.get_data(cache=False)
 
 
-def _register_health(app: Flask, content: Content) -> None:
+def _register_discovery(app: Flask, service: HookService, door: _Door, settings: Settings) -> None:
+    discovery = msgspec.json.encode({"services": [service.description()]})
+
+    @app.get(_DISCOVERY)
+    def services() -> Response:
+        door.visitor(_DISCOVERY)
+        return Response(discovery, content_type="application/json")
+
+    @app.post(_HOOK)
+    def patient_view() -> Response:
+        deadline = Deadline.after(settings.deadline_seconds)
+        with door.gate.entered():
+            caller = door.caller(_HOOK)
+            answer = service.answer(door.body(), caller, deadline)
+        return Response(answer, content_type="application/json")
+
+
+def _register_feedback(app: Flask, settings: Settings, store: Store, door: _Door) -> None:
+    service = FeedbackService(store, SERVICE, keep_comments=settings.keep_comments)
+
+    @app.post(_FEEDBACK)
+    def feedback() -> Response:
+        with door.gate.entered():
+            caller = door.caller(_FEEDBACK)
+            service.take(door.body(), caller.issuer)
+        return Response(status=200)
+
+
+def _register_health(app: Flask, content: Content, store: Store) -> None:
     @app.get("/healthz")
     def alive() -> Response:
         return json_response({"status": "alive", "version": cds.__version__})
 
     @app.get("/readyz")
     def ready() -> Response:
+        reachable = store.is_reachable()
         trials = [trial.id for trial in content.trials]
-        return json_response({"status": "ready", "trials": trials, "content": content.digest})
+        says = {
+            "status": "ready" if reachable else "not ready",
+            "store": "reachable" if reachable else "not reachable",
+            "trials": trials,
+            "content": content.digest,
+        }
+        return json_response(says, 200 if reachable else 503)
 
 
 def _register_errors(app: Flask) -> None:
@@ -103,3 +206,10 @@ def _register_errors(app: Flask) -> None:
         app.logger.error("unexpected %s", type(problem).__name__)
         says = f"The {HOOK} service failed; the fault is on our side and has been logged."
         return refusal(Refused(500, says))
+
+
+def _common_headers(response: Response) -> Response:
+    if request.path.startswith(_DISCOVERY):
+        response.headers.update(_CORS)
+    response.headers.update(_ALWAYS)
+    return response

@@ -31,9 +31,9 @@ class Refused(Exception):  # noqa: N818 - a decision, not an accident
 
 
 def refusal(problem: Refused) -> Response:
-    """The HTTP answer; a 401 is bare, so that nothing is told to strangers."""
+    """The HTTP answer; a 401 is without a body, so that nothing is told to strangers."""
     if problem.status == 401:  # noqa: PLR2004 - the HTTP status itself
-        return Response(status=401)
+        return Response(status=401, headers={"WWW-Authenticate": "Bearer"})
     outcome = {
         "resourceType": "OperationOutcome",
         "issue": [

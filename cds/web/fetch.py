@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from cds.core.facts import Retrieval
 from cds.fhir.outbound import Deadline, Limits
 from cds.fhir.record import UnusableInput, missing
+from cds.fhir.retrieved import Coverage
 from cds.fhir.server import FhirServers, fetch_missing
 from cds.web.chart import completed_chart
 from cds.web.errors import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from cds.assess import Content
     from cds.core.when import Evaluation
@@ -21,8 +25,11 @@ if TYPE_CHECKING:
     from cds.web.request import HookRequest
 
 
-def fhir_servers(settings: Settings) -> FhirServers:
-    """The FHIR servers that the settings allow: one object for the whole process."""
+def fhir_servers(settings: Settings, not_kept: Iterable[str] = ()) -> FhirServers:
+    """The FHIR servers that the settings allow: one object for a process and an EHR's habits.
+
+    `not_kept`: medication types of which that EHR has no list, besides those of the settings.
+    """
     limits = Limits(
         max_response_bytes=settings.max_response_bytes,
         max_pages=settings.max_pages,
@@ -32,7 +39,7 @@ def fhir_servers(settings: Settings) -> FhirServers:
     return FhirServers(
         settings.fhir_allow,
         limits=limits,
-        not_kept=settings.not_kept,
+        not_kept={*settings.not_kept, *not_kept},
         pause=settings.fhir_pause_seconds,
         ca_file=None if settings.ca_bundle is None else str(settings.ca_bundle),
     )
@@ -55,6 +62,7 @@ def completed(  # noqa: PLR0913 - what one hook call knows
     Raises:
         Refused: 400 where the server's answers are no FHIR R4.
     """
+    record = _without_lists(record, servers.not_kept)
     base = request.fhir_server
     if base is None or not missing(record):
         return record
@@ -68,3 +76,12 @@ def completed(  # noqa: PLR0913 - what one hook call knows
         return completed_chart(record, fetch, content, asked)
     except UnusableInput as problem:
         raise Refused(400, f"fhirServer: {problem}") from None
+
+
+def _without_lists(record: Record, not_kept: frozenset[str]) -> Record:
+    """The record, knowing that nobody keeps a list of some types; what is there stays there."""
+    absent = [kind for kind in not_kept if record.covered(kind).state is Retrieval.NOT_RETRIEVED]
+    if not absent:
+        return record
+    coverage = dict(record.coverage) | dict.fromkeys(absent, Coverage(Retrieval.NOT_KEPT))
+    return msgspec.structs.replace(record, coverage=coverage)

@@ -10,11 +10,11 @@ import cds
 from cds.assess import assess
 from cds.cards.card import CardSettings, cards_for
 from cds.core.when import Evaluation
-from cds.fhir.outbound import Deadline
 from cds.fhir.prefetch import TEMPLATES
 from cds.fhir.record import UnusableInput, record_from_prefetch
 from cds.web.errors import Refused
 from cds.web.fetch import completed, fhir_servers
+from cds.web.habits import HABITS
 from cds.web.request import HOOK, SERVICE, read_request
 
 if TYPE_CHECKING:
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from datetime import date
 
     from cds.assess import Content
+    from cds.fhir.outbound import Deadline
     from cds.fhir.record import Record
     from cds.settings import Settings
     from cds.web.request import HookRequest
+    from cds.web.trust import Caller
 
 
 class HookService:
@@ -34,8 +36,10 @@ class HookService:
         self._settings = settings
         self._content = content
         self._today = today
-        self._servers = fhir_servers(settings)
-        self._cards = CardSettings(
+        self._servers = {
+            name: fhir_servers(settings, habits.not_kept) for name, habits in HABITS.items()
+        }
+        common = CardSettings(
             labels=content.labels,
             orderable=content.orderable(),
             near_days=settings.near_days,
@@ -43,6 +47,10 @@ class HookService:
             trials_off=frozenset(settings.trials_off),
             dated=settings.on is not None,
         )
+        self._cards = {
+            name: msgspec.structs.replace(common, one_action_per_suggestion=habits.one_action)
+            for name, habits in HABITS.items()
+        }
 
     def description(self) -> dict[str, Any]:
         """The service's entry in CDS Hooks discovery."""
@@ -62,24 +70,31 @@ class HookService:
             "version": cds.__version__,
         }
 
-    def answer(self, body: bytes) -> bytes:
-        """The JSON answer to a request.
+    def answer(self, body: bytes, caller: Caller, deadline: Deadline) -> bytes:
+        """The JSON answer to a request, within its deadline.
 
         Raises:
-            Refused: the request breaks the specification (400), or its Patient is neither there
-                nor can be fetched (412).
+            Refused: the request breaks the specification (400), its client names a FHIR server
+                that it may not use (403), or its Patient is neither there nor can be fetched (412).
         """
-        deadline = Deadline.after(self._settings.deadline_seconds)
-        request = read_request(body)
+        request = read_request(body, max_resources=self._settings.max_resources)
+        server = caller.fhir_server(request.fhir_server)
+        request = msgspec.structs.replace(request, fhir_server=server)
+        dialect = caller.dialect or self._settings.dialect
         asked = Evaluation.of(self._settings.on or self._today(), self._settings.timezone)
         record = completed(
-            self._prefetched(request), request, self._servers, deadline, self._content, asked
+            self._prefetched(request),
+            request,
+            self._servers[dialect],
+            deadline,
+            self._content,
+            asked,
         )
         if record.patient is None:
             says = "The Patient is neither in prefetch nor can it be fetched; send it as prefetch."
             raise Refused(412, says)
         assessment = assess(record, self._content, asked)
-        return msgspec.json.encode({"cards": cards_for(assessment, self._cards)})
+        return msgspec.json.encode({"cards": cards_for(assessment, self._cards[dialect])})
 
     def _prefetched(self, request: HookRequest) -> Record:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import msgspec
 
@@ -11,25 +10,25 @@ from cds.web.errors import Refused
 
 SERVICE = "trial-eligibility"
 HOOK = "patient-view"
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_UUID = re.compile(r"(urn:uuid:)?[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 
-class Authorization(msgspec.Struct, frozen=True, rename="camel"):
+class Authorization(msgspec.Struct, frozen=True):
     """fhirAuthorization: the token for the FHIR server that the request names."""
 
-    access_token: str = msgspec.field(name="access_token")
-    token_type: str = msgspec.field(name="token_type", default="Bearer")
+    access_token: str
 
 
 class _Context(msgspec.Struct, frozen=True, rename="camel"):
     patient_id: str
-    user_id: str | None = None
-    encounter_id: str | None = None
 
 
 class HookRequest(msgspec.Struct, frozen=True, rename="camel"):
-    """A patient-view request; prefetch values stay undecoded until a record is made of them."""
+    """A patient-view request; prefetch values stay undecoded until a record is made of them.
+
+    Members that nobody needs are not read: who the user is, what the token may do, extensions.
+    """
 
     hook: str
     hook_instance: str
@@ -37,7 +36,6 @@ class HookRequest(msgspec.Struct, frozen=True, rename="camel"):
     prefetch: dict[str, msgspec.Raw] | None = None
     fhir_server: str | None = None
     fhir_authorization: Authorization | None = None
-    extension: Any = None
 
     @property
     def patient_id(self) -> str:
@@ -46,15 +44,18 @@ class HookRequest(msgspec.Struct, frozen=True, rename="camel"):
 
 
 _decoder = msgspec.json.Decoder(HookRequest)
-_any = msgspec.json.Decoder()
 
 
-def read_request(body: bytes) -> HookRequest:
+def read_request(body: bytes, *, max_resources: int) -> HookRequest:
     """Decode and check a request.
 
     Raises:
-        Refused: 400 with what is wrong and where.
+        Refused: 400 with what is wrong and where, 413 where it holds too many resources.
     """
+    # Every resource names its type: an upper bound that costs next to nothing.
+    if body.count(b'"resourceType"') > max_resources:
+        says = f"More than {max_resources} resources at once; send fewer in prefetch."
+        raise Refused(413, says)
     try:
         request = _decoder.decode(body)
     except msgspec.ValidationError as problem:

@@ -1,0 +1,168 @@
+"""Opening the store: SQLite by default, PostgreSQL by URL, moved to today's shape at the start."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.util.exc import CommandError
+from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from cds.store.fault import StoreFault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import URL, Connection
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.pool import ConnectionPoolEntry
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_LOCK_SECONDS = 2.0
+_MIGRATION_LOCK = 7_319_045_112  # any number, the same in every process of this product
+
+
+class Store:
+    """One database for all workers of the service, opened when it is first needed.
+
+    `open` ends without an open connection, so that worker processes may be forked afterwards.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Touch nothing yet."""
+        self._url = url
+        self._engine: Engine | None = None
+        self._lock = threading.Lock()
+
+    def open(self) -> None:
+        """Make the database file and tables where they are missing, and move older ones on.
+
+        Raises:
+            StoreFault: the URL is none, or the database cannot be opened or written.
+        """
+        with self._lock:
+            if self._engine is None:
+                self._engine = _opened(self._url)
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A transaction that is on the disk when the context ends without an error.
+
+        Raises:
+            StoreFault: the database cannot be reached or written now; nothing was kept.
+        """
+        self.open()
+        assert self._engine is not None  # noqa: S101 - open() saw to it
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as problem:
+            message = f"the store cannot be used now ({type(problem).__name__})"
+            raise StoreFault(message) from None
+
+    def is_reachable(self) -> bool:
+        """Whether the database answers."""
+        try:
+            with self.begin() as connection:
+                connection.execute(text("SELECT 1"))
+        except StoreFault:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Let go of every connection; the next use opens anew."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.dispose()
+                self._engine = None
+
+
+def _opened(url: str) -> Engine:
+    try:
+        address = make_url(url)
+        engine = _engine(address)
+    except (ArgumentError, NoSuchModuleError, ImportError):
+        message = (
+            "TRIAL_CDS_DATABASE_URL: no database of this kind can be used; write a SQLAlchemy URL "
+            "such as sqlite:////var/lib/trial-cds/store.db, and install the driver that it names."
+        )
+        raise StoreFault(message) from None
+    try:
+        _migrate(engine)
+    except (SQLAlchemyError, CommandError, OSError) as problem:
+        message = (
+            f"TRIAL_CDS_DATABASE_URL: the store ({address.get_backend_name()}) cannot be opened "
+            f"({type(problem).__name__}); see that it exists, that this user may write to it, and "
+            "that no newer release has changed it."
+        )
+        raise StoreFault(message) from None
+    finally:
+        engine.dispose()
+    return engine
+
+
+def _engine(address: URL) -> Engine:
+    if address.get_backend_name() != "sqlite":
+        return create_engine(
+            address, pool_pre_ping=True, hide_parameters=True, pool_timeout=_LOCK_SECONDS
+        )
+    if not address.database or ":memory:" in address.database:
+        message = (
+            "TRIAL_CDS_DATABASE_URL: a store in memory is lost and no two workers share it; "
+            "name a file, for example sqlite:////var/lib/trial-cds/store.db."
+        )
+        raise StoreFault(message)
+    _make_folder(Path(address.database).parent)
+    engine = create_engine(
+        address,
+        hide_parameters=True,
+        pool_timeout=_LOCK_SECONDS,
+        connect_args={"timeout": _LOCK_SECONDS},
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as problem:
+        message = (
+            f"TRIAL_CDS_DATABASE_URL: the folder of the store cannot be made "
+            f"({type(problem).__name__}); name one that this user may write to."
+        )
+        raise StoreFault(message) from None
+
+
+def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """Write-ahead log, so that readers never wait; every commit reaches the disk."""
+    if not isinstance(connection, sqlite3.Connection):
+        return
+    connection.isolation_level = None  # transactions begin where _begin says so
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    """Take the write lock at once: a transaction that would need it later could not wait for it."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _migrate(engine: Engine) -> None:
+    """Bring the tables to the newest shape; processes that start together take turns."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            lock = text("SELECT pg_advisory_xact_lock(:lock)")
+            connection.execute(lock, {"lock": _MIGRATION_LOCK})
+        attributes: dict[str, Any] = config.attributes
+        attributes["connection"] = connection
+        command.upgrade(config, "head")

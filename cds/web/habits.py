@@ -1,0 +1,27 @@
+"""What the EHRs do differently, as far as it changes an answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """The habits of one EHR.
+
+    `one_action`: it carries out only the first action of a suggestion. `brief`: cards are shown in
+    a narrow column. `not_kept`: medication types that it has no list of, so that nobody waits.
+    """
+
+    one_action: bool = True
+    brief: bool = False
+    not_kept: frozenset[str] = frozenset()
+
+
+HABITS = {
+    "generic": Habits(),
+    "epic": Habits(),
+    "oracle": Habits(brief=True, not_kept=frozenset({"MedicationStatement"})),
+    "hapi": Habits(one_action=False),
+}
+"""By the word that settings and the clients file use."""

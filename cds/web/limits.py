@@ -1,0 +1,79 @@
+"""How much may be asked at once: refusals come before any work, and say when to try again."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from contextlib import contextmanager
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from cds.web.errors import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_BURST_SECONDS = 2.0
+_MOST_CLIENTS = 4_096
+
+
+class Gate:
+    """Lets so many calls in at the same time; the others are told at once to come back."""
+
+    def __init__(self, most: int) -> None:
+        """`most` calls at the same time in this process."""
+        self._places = threading.BoundedSemaphore(most)
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Hold a place for the time of one call.
+
+        Raises:
+            Refused: 503, every place is taken.
+        """
+        if not self._places.acquire(blocking=False):
+            says = "The service is busy; try again in a second."
+            raise Refused(503, says, retry_after=1)
+        try:
+            yield
+        finally:
+            self._places.release()
+
+
+class Rate:
+    """So many calls a second for each client of this process; two seconds' worth at once."""
+
+    def __init__(self, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """`per_second` calls of one client, on average."""
+        self._per_second = per_second
+        self._full = max(1.0, per_second * _BURST_SECONDS)
+        self._clock = clock
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def admit(self, client: str) -> None:
+        """Count one call of a client (issuer or network address).
+
+        Raises:
+            Refused: 429, the client called too often lately.
+        """
+        with self._lock:
+            now = self._clock()
+            left, when = self._left.pop(client, (self._full, now))
+            left = min(self._full, left + (now - when) * self._per_second)
+            admitted = left >= 1.0
+            self._left[client] = (left - 1.0 if admitted else left, now)
+            while len(self._left) > _MOST_CLIENTS:
+                self._left.popitem(last=False)
+        if not admitted:
+            says = "This client calls too often; try again in a second."
+            raise Refused(429, says, retry_after=1)
+
+
+def is_counted(address: str | None) -> bool:
+    """Whether the rate holds for callers without a name: for all but this machine's own."""
+    try:
+        return address is None or not ip_address(address.partition("%")[0]).is_loopback
+    except ValueError:
+        return True
