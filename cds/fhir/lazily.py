@@ -33,6 +33,12 @@ class Quantity(msgspec.Struct, frozen=True, gc=False):
     system: str | None = None
     code: str | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what is no number: msgspec also reads a number from a string such as "NaN"."""
+        if self.value is not None and not self.value.is_finite():
+            message = "The value is not a number."
+            raise ValueError(message)
+
 
 class Range(msgspec.Struct, frozen=True, gc=False):
     """Two amounts between which something lies."""
@@ -60,7 +66,7 @@ class ReferenceRange(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 
 text: Final = msgspec.json.Decoder(str)
 boolean: Final = msgspec.json.Decoder(bool)
-number: Final = msgspec.json.Decoder(Decimal)
+integer: Final = msgspec.json.Decoder(int)
 quantity: Final = msgspec.json.Decoder(Quantity)
 interval: Final = msgspec.json.Decoder(Range)
 period: Final = msgspec.json.Decoder(Period)

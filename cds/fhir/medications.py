@@ -250,11 +250,11 @@ def _supply_end(start: When | None, authored: When | None, given: _Dispense | No
     supply = lazily.readable(lazily.quantity, given.expected_supply_duration) if given else None
     if given is None or not isinstance(supply, Quantity):
         return whole_day(latest)
-    repeats = lazily.readable(lazily.number, given.number_of_repeats_allowed)
+    repeats = lazily.readable(lazily.integer, given.number_of_repeats_allowed)
     unclear = there(given.number_of_repeats_allowed) and (repeats is None or not 0 <= repeats <= 99)  # noqa: PLR2004 - no order has more
     if unclear:
         return whole_day(latest)
-    over = last_day_after(start.last, supply, 1 + int(repeats or 0))
+    over = last_day_after(start.last, supply, 1 + (repeats or 0))
     return whole_day(latest if over is None else min(over, latest))
 
 

@@ -126,11 +126,11 @@ class ValueReader:
         return self._measured(quantity, quantity, valued, lab, shown(quantity))
 
     def _integer(self, raw: Raw, valued: Valued, lab: LabCode) -> Said:
-        number = lazily.read(lazily.number, raw)
+        number = lazily.read(lazily.integer, raw)
         if isinstance(number, Lost) or number is None:
             return Said(gap=Gap.NO_VALUE, display="a value that cannot be read")
-        quantity = Quantity(value=number)
-        return self._measured(quantity, quantity, valued, lab, _plain(number))
+        quantity = Quantity(value=Decimal(number))
+        return self._measured(quantity, quantity, valued, lab, shown(quantity))
 
     def _range(self, raw: Raw, valued: Valued, lab: LabCode) -> Said:
         given = lazily.read(lazily.interval, raw)
@@ -236,11 +236,14 @@ class ValueReader:
 
     def _coded(self, system: str | None, code: str | None, lab: LabCode) -> Reading | None:
         number = lab.analyte.answers.get((system or "", code or ""))
-        if number is not None:
-            return Reading(number, number)
-        if lab.analyte.scale == "score":
-            return None
-        return self._settled(answers.coded_answer(system, code), lab)
+        scale = lab.analyte.scale
+        if scale == "score":
+            return None if number is None else Reading(number, number)
+        if number is None:
+            return self._settled(answers.coded_answer(system, code), lab)
+        if scale == "ordinal-grade":
+            return answers.graded(number)
+        return self._settled(answers.POSITIVE if number else answers.NEGATIVE, lab)
 
     def _settled(self, answer: Reading | str | None, lab: LabCode) -> Reading | None:
         """The answer for one analyte.
