@@ -220,4 +220,4 @@ def _unknowns_of_lab(form: Lab) -> Iterator[str]:
         yield f"{form.label} results not read, or only in part"
     yield f"a newest {form.label} result that cannot be used (unit, magnitude, date)"
     if any(bound.uln is not None for bound in form.bounds):
-        yield f"a {form.label} result without an upper limit of normal that fits the patient"
+        yield f"{form.label} without an upper limit of normal that fits the patient"
