@@ -94,7 +94,7 @@ def test_types_that_were_not_read_are_kept_apart_from_empty_ones() -> None:
     [
         ({"labb": "anc"}, "No fact begins with 'labb'.", "Known: age"),
         (
-            {"lab": "anc", "value": "1 x", "takn": ""},
+            {"lab": "anc", "value": "1", "takn": ""},
             "'lab' has no 'takn'.",
             "Did you mean 'taken'?",
         ),
