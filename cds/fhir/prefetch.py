@@ -26,6 +26,7 @@ TEMPLATES = {
     "social": f"Observation?patient={_PATIENT}&category=social-history",
     "medreq": f"MedicationRequest?patient={_PATIENT}",
     "medstmt": f"MedicationStatement?patient={_PATIENT}",
+    "medadmin": f"MedicationAdministration?patient={_PATIENT}",
     "procedures": f"Procedure?patient={_PATIENT}",
 }
 """Prefetch key → query, as discovery offers them."""
@@ -39,6 +40,7 @@ _COVERS = {
     "social": "Observation:social-history",
     "medreq": "MedicationRequest",
     "medstmt": "MedicationStatement",
+    "medadmin": "MedicationAdministration",
     "procedures": "Procedure",
 }
 _HARMLESS = frozenset({"patient", "subject", "category"})

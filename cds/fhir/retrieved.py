@@ -46,6 +46,8 @@ NEEDED = (
 """What must have been read before absence proves anything. A *coverage* is a resource type, or one
 category of Observation as `Observation:laboratory`."""
 
+_ALONG = "MedicationAdministration"
+
 _ORDER = {
     Retrieval.NOT_RETRIEVED: 0,
     Retrieval.NOT_KEPT: 1,
@@ -122,16 +124,22 @@ def _said(coverage: str) -> str:
 
 
 def missing(record: Record) -> frozenset[str]:
-    """What must still be asked: coverages (`Condition`, `Observation:laboratory`) and `Patient`."""
-    wanted = {
-        name
-        for name in NEEDED
-        if (covered := record.covered(name)).again
-        and covered.state in {Retrieval.NOT_RETRIEVED, Retrieval.PARTIAL}
-    }
+    """What must still be asked: coverages (`Condition`, `Observation:laboratory`) and `Patient`.
+
+    Administrations are no list that absence could be read from, but what is there counts: they are
+    asked for along with the rest, never for their own sake.
+    """
+    wanted = {name for name in NEEDED if _may_come(record.covered(name))}
+    if wanted and _may_come(record.covered(_ALONG)):
+        wanted.add(_ALONG)
     if record.patient is None:
         wanted.add("Patient")
     return frozenset(wanted)
+
+
+def _may_come(covered: Coverage) -> bool:
+    """Whether asking the server once more may bring what was not read."""
+    return covered.again and covered.state in {Retrieval.NOT_RETRIEVED, Retrieval.PARTIAL}
 
 
 def reference_of(entry: Entry) -> str:
