@@ -96,10 +96,10 @@ def chart_of(store: Store, patient: Json, on: date) -> Chart:
     def of(kind: str) -> list[Json]:
         return sorted(store.of_patient(kind, key), key=when_of, reverse=True)
 
-    observations = of("Observation")
+    observations = store.of_patient("Observation", key)  # in the order of the laboratory's panels
     return Chart(
         person_of(patient, on),
-        tuple(_problem(one) for one in of("Condition")),
+        tuple(_problem(one) for one in sorted(of("Condition"), key=_is_over)),
         tuple(_medications(store, of)),
         tuple(tests_of(one for one in observations if not _category(one) & (_VITALS | _SCORES))),
         tuple(tests_of(one for one in observations if _category(one) & _VITALS)),
@@ -112,6 +112,11 @@ def chart_of(store: Store, patient: Json, on: date) -> Chart:
 def _category(observation: Json) -> set[str]:
     codings = [c for one in items(observation.get("category")) for c in items(one.get("coding"))]
     return {str(coding.get("code")) for coding in codings}
+
+
+def _is_over(condition: Json) -> bool:
+    state = at(condition, "clinicalStatus", "coding", 0, "code")
+    return state in {"resolved", "inactive", "remission"}
 
 
 def _problem(condition: Json) -> Line:

@@ -53,6 +53,11 @@ class LabTest:
     results: tuple[Result, ...]
     more: int
 
+    @property
+    def more_than_one(self) -> bool:
+        """Whether there is a history to look at."""
+        return len(self.results) > 1
+
 
 def tests_of(observations: Iterable[Json]) -> list[LabTest]:
     """One row for each test, in the order in which the tests came; panels are left out."""
@@ -72,8 +77,17 @@ def value_text(observation: Json) -> str:
         if isinstance(value, dict):
             return quantity_text(value) or concept_text(value)
         return str(value)
-    parts = [quantity_text(at(one, "valueQuantity")) for one in items(observation.get("component"))]
-    return " / ".join(part for part in parts if part)
+    return _components_text(items(observation.get("component")))
+
+
+def _components_text(components: list[Json]) -> str:
+    """'128 / 82 mmHg' where all parts share a unit, else each part with its own."""
+    parts = [value_text(one) for one in components]
+    parts = [part for part in parts if part]
+    units = {_unit(one) for one in components}
+    if len(parts) > 1 and len(units) == 1 and (unit := f" {units.pop()}") != " ":
+        parts = [part.removesuffix(unit) for part in parts[:-1]] + parts[-1:]
+    return " / ".join(parts)
 
 
 def _newest(observation: Json) -> tuple[str, str]:

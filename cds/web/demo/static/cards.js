@@ -6,6 +6,7 @@ import { feedback } from "./hook.js";
 const EXTENSION = "org.trial-cds.assessment";
 const INDICATORS = { info: "For information", warning: "Warning", critical: "Critical" };
 const MARKS = { "✗": "fail", "?": "unknown", "☐": "review" };
+const MANY = 3; // suggestions, above which they are shown small
 const dismissed = new Map(); // card uuid → the reason given
 const accepted = new Map(); // suggestion uuid → what was made
 
@@ -53,7 +54,21 @@ function detailNodes(html) {
     const mark = MARKS[row.cells[0]?.textContent.trim()[0]];
     if (mark) row.dataset.mark = mark;
   }
+  body.querySelectorAll("tbody").forEach(joinFirstCells);
   return [...body.childNodes];
+}
+
+/** Say the same first cell once for all its rows: a narrow panel has no room for repeating it. */
+function joinFirstCells(rows) {
+  let first = null;
+  for (const row of rows.rows) {
+    const cell = row.cells[0];
+    if (first !== null && first.textContent === cell.textContent) {
+      first.rowSpan += 1;
+      cell.remove();
+      row.classList.add("joined");
+    } else first = cell;
+  }
 }
 
 function outside(link) {
@@ -76,7 +91,8 @@ function linksOf(card) {
 
 function suggestionParts(card, says, changed) {
   if (!card.suggestions?.length) return [];
-  const list = el("ul", { class: "suggestions" });
+  const many = card.suggestions.length > MANY;
+  const list = el("ul", { class: many ? "suggestions many" : "suggestions" });
   for (const suggestion of card.suggestions) {
     const button = el("button", { type: "button", class: "main", text: suggestion.label });
     const made = el("span", { class: "made" });
