@@ -55,7 +55,7 @@ def _stop(says: str) -> NoReturn:
 class _Commands(click.Group):
     """Commands whose errors are one sentence on standard error and exit status 2."""
 
-    def main(self, *args: Any, **extra: Any) -> NoReturn:
+    def main(self, *args: Any, **extra: Any) -> NoReturn:  # noqa: ANN401 - as click declares it
         """Run, and end the process."""
         try:
             status = super().main(*args, **extra | {"standalone_mode": False})

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _FILES = {Kind.INCLUSION: "inclusion.yaml", Kind.EXCLUSION: "exclusion.yaml"}
 _TRIAL_KEYS = frozenset(
     {
-        "id", "version", "title", "short_title", "sponsor", "url", "source", "recruitment", "target",
-        "look_back", "not_criteria", "sign_off", "effective",
+        "id", "version", "title", "short_title", "sponsor", "url", "source", "recruitment",
+        "target", "look_back", "not_criteria", "sign_off", "effective",
     }
 )  # fmt: skip
 _CRITERION_KEYS = frozenset(

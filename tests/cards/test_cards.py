@@ -64,9 +64,9 @@ TRIAL = Trial(
     criteria=(
         Criterion("I01", Kind.INCLUSION, "Tumour.", "The record holds the tumour.",
                   Finding(("tumour",), "tumour", active=True)),
-        Criterion("I02", Kind.INCLUSION, "ANC ≥ 1.5", "ANC is at least 1.5 × 10⁹/L.", lab("anc", "ANC")),
+        Criterion("I02", Kind.INCLUSION, "ANC ≥ 1.5", "ANC is at least 1.5.", lab("anc", "ANC")),
         Criterion("I03", Kind.INCLUSION, "HIV", "An HIV value.", lab("hiv_test", "HIV test")),
-        Criterion("I04", Kind.INCLUSION, "Consent", "Consent is given.", Judgement("Consent?", "I04")),
+        Criterion("I04", Kind.INCLUSION, "Consent", "Consent.", Judgement("Consent?", "I04")),
         Criterion("E01", Kind.EXCLUSION, "Inhibitor", "A strong inhibitor within 7 days.",
                   Medication(("d",), "inhibitor", Time.WINDOW, Window(Span(7)))),
     ),

@@ -176,6 +176,8 @@ def test_a_refused_category_matters_only_to_its_own_results() -> None:
     assert gaps(answer(lab(), retrieval=retrieval)) == {Gap.NOT_RECORDED}
 
 
+MEN, WOMEN = ReferenceRange(Decimal(30), sex="male"), ReferenceRange(Decimal(40), sex="female")
+NORMAL, LOWER, HIGHER = (ReferenceRange(Decimal(high)) for high in (40, 30, 50))
 UPPER = (Bound(Decimal(0), Decimal("1.5")),)
 
 
@@ -187,16 +189,16 @@ def with_ranges(*ranges: ReferenceRange) -> Result:
 @pytest.mark.parametrize(
     ("ranges", "truth", "gap"),
     [
-        ((ReferenceRange(Decimal(40)),), Truth.MET, None),
+        ((NORMAL,), Truth.MET, None),
         ((ReferenceRange(Decimal("39.99")),), Truth.NOT_MET, None),
         ((), Truth.UNKNOWN, Gap.NO_RANGE),
         ((ReferenceRange(None),), Truth.UNKNOWN, Gap.UNIT),
         ((ReferenceRange(Decimal(40), sex="male"),), Truth.UNKNOWN, Gap.NO_RANGE),
-        ((ReferenceRange(Decimal(30), sex="male"), ReferenceRange(Decimal(40), sex="female")), Truth.MET, None),
+        ((MEN, WOMEN), Truth.MET, None),
         ((ReferenceRange(Decimal(40), age_high=Decimal(17)),), Truth.UNKNOWN, Gap.NO_RANGE),
         ((ReferenceRange(Decimal(40), age_low=Decimal(18)),), Truth.MET, None),
-        ((ReferenceRange(Decimal(40)), ReferenceRange(Decimal(30))), Truth.UNKNOWN, Gap.CONFLICTING),
-        ((ReferenceRange(Decimal(40)), ReferenceRange(Decimal(50))), Truth.MET, None),
+        ((NORMAL, LOWER), Truth.UNKNOWN, Gap.CONFLICTING),
+        ((NORMAL, HIGHER), Truth.MET, None),
     ],
 )  # fmt: skip
 def test_the_limit_of_normal_comes_from_the_results_own_fitting_range(
