@@ -21,7 +21,7 @@ from cds.content.cases import load_cases
 from cds.content.fault import ContentFaults
 from cds.content.infos import concept_infos
 from cds.content.mappings import load_terminology
-from cds.content.mutants import mutants, survivors, telling_apart
+from cds.content.mutants import mutants, survivors
 from cds.content.trials import TrialFolder, load_trials
 
 if TYPE_CHECKING:
@@ -50,15 +50,13 @@ def main(arguments: list[str]) -> int:
 
 def _report(loaded: TrialFolder, cases: Sequence[Case]) -> int:
     """Print one trial's figures and survivors; returns how many of them matter."""
-    criteria = {criterion.id: criterion for criterion in loaded.trial.criteria}
-    made = Counter(mutant.what for c in criteria.values() for mutant in mutants(c))
+    made = Counter(mutant.what for c in loaded.trial.criteria for mutant in mutants(c))
     lived: Counter[str] = Counter()
     idle: Counter[str] = Counter()
     lines: list[str] = []
-    for mutant in survivors(loaded.trial, cases):
+    for mutant, record in survivors(loaded.trial, cases):
         key = mutant.criterion.id
         file, line = loaded.lines[key]
-        record = telling_apart(criteria[key], mutant)
         (idle if record is None else lived)[mutant.what] += 1
         told = "without effect" if record is None else f"told apart by {record}"
         lines.append(f"{file}:{line}: {key} {mutant.what}: {mutant.says}; {told}\n")

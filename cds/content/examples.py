@@ -36,7 +36,7 @@ AS_OF = date(2026, 3, 1)
 ASKED = Evaluation.of(AS_OF, UTC)
 _HIGH = 40  # the upper limit of normal of example results
 _TOGETHER = 3  # so many subjects vary at a time
-_MOST = 6000  # so many records are tried for one criterion
+_MOST = 4000  # so many records are tried for one criterion
 _DAY = timedelta(days=1)
 
 

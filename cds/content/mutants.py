@@ -29,7 +29,7 @@ from cds.engine.procedure import ProcedureDone
 from cds.engine.window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from cds.content.cases import Case
     from cds.core.criterion import Characteristic, Criterion, Trial
@@ -70,31 +70,44 @@ def mutants(criterion: Criterion) -> Iterator[Mutant]:
         yield Mutant(what, says, replace(criterion, form=form))
 
 
-def survivors(trial: Trial, cases: Iterable[Case]) -> list[Mutant]:
-    """The changes that no case of the trial notices, in the order of the protocol."""
+def survivors(trial: Trial, cases: Iterable[Case]) -> list[tuple[Mutant, str | None]]:
+    """The changes that no case of the trial notices, in the order of the protocol.
+
+    Each with a record that tells it apart, or None where no record does.
+    """
     by_criterion: dict[str, list[Case]] = {}
     for case in cases:
         for key in {*case.expect, *case.clears_on, *case.gaps}:
             by_criterion.setdefault(key, []).append(case)
-    return [
-        mutant
-        for criterion in trial.criteria
-        for mutant in mutants(criterion)
-        if all(keeps_promise(case, mutant.criterion) for case in by_criterion.get(criterion.id, ()))
-    ]
+    found: list[tuple[Mutant, str | None]] = []
+    for criterion in trial.criteria:
+        about = by_criterion.get(criterion.id, ())
+        alive = [
+            mutant
+            for mutant in mutants(criterion)
+            if all(keeps_promise(case, mutant.criterion) for case in about)
+        ]
+        found += zip(alive, telling_apart(criterion, alive) if alive else [], strict=True)
+    return found
 
 
-def telling_apart(criterion: Criterion, mutant: Mutant) -> str | None:
-    """A record, as a case holds it, of which the two say different things; None: none was found.
+def telling_apart(criterion: Criterion, changed: Sequence[Mutant]) -> list[str | None]:
+    """For each change a record, as a case holds it, of which the two say different things.
 
-    Some changes cannot matter: whether a resolved finding is put to a human or counts is the same
-    where a human decides in either case.
+    None: none was found. Some changes cannot matter: whether a resolved finding is put to a human
+    or counts is the same where a human decides in either case.
     """
+    found: list[str | None] = [None] * len(changed)
     for rows, facts in examples(criterion):
-        one, other = decide(criterion, facts, ASKED), decide(mutant.criterion, facts, ASKED)
-        if (one.status, one.clears_on) != (other.status, other.clears_on):
-            return in_yaml(rows)
-    return None
+        left = [index for index, record in enumerate(found) if record is None]
+        if not left:
+            break
+        one = decide(criterion, facts, ASKED)
+        for index in left:
+            other = decide(changed[index].criterion, facts, ASKED)
+            if (one.status, one.clears_on) != (other.status, other.clears_on):
+                found[index] = in_yaml(rows)
+    return found
 
 
 def only_judgement(form: Characteristic) -> bool:

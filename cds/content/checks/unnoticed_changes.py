@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cds.content.fault import Fault
-from cds.content.mutants import survivors, telling_apart
+from cds.content.mutants import survivors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,11 +16,8 @@ if TYPE_CHECKING:
 def unnoticed_changes(content: Content) -> Iterator[Fault]:
     """Small changes of a criterion that matter to some record and that every case lets pass."""
     for loaded in content.trials:
-        criteria = {criterion.id: criterion for criterion in loaded.trial.criteria}
-        for mutant in survivors(loaded.trial, content.cases[loaded.trial.id]):
-            criterion = criteria[mutant.criterion.id]
-            record = telling_apart(criterion, mutant) if criterion.reviewed else None
+        for mutant, record in survivors(loaded.trial, content.cases[loaded.trial.id]):
             if record is not None:
-                file, line = loaded.lines[criterion.id]
-                says = f"{criterion.id}: no case would notice if {mutant.says}."
+                file, line = loaded.lines[mutant.criterion.id]
+                says = f"{mutant.criterion.id}: no case would notice if {mutant.says}."
                 yield Fault(file, line, says, f"Add a case, for example with given: {record}.")
