@@ -1,4 +1,4 @@
-"""Write the golden cards of every invented patient anew: fixtures/<story>/cards.md.
+"""Write the golden cards of every invented patient anew: fixtures/<story>/cards.md, and README's.
 
     python tools/golden.py
 
@@ -7,7 +7,9 @@ Read the difference afterwards: these words are what clinicians see.
 
 from __future__ import annotations
 
+import re
 from datetime import date
+from pathlib import Path
 
 import yaml
 
@@ -28,6 +30,19 @@ def main() -> None:
         record = record_from_bundle((path.parent / "bundle.json").read_bytes())
         cards = cards_for(assess(record, content, Evaluation.of(day)), settings)
         (path.parent / "cards.md").write_text(cards_as_prose(cards), "utf-8")
+    readme = Path(__file__).parent.parent / "README.md"
+    readme.write_text(with_card(readme.read_text("utf-8")), "utf-8")
+
+
+def with_card(readme: str) -> str:
+    """README with the golden card of the story that it names, as a quotation."""
+    begin, story, end = re.split(
+        r"(?s)(?<=<!-- card: )([\w-]+) -->.*?(?=<!-- end of card -->)", readme, maxsplit=1
+    )
+    card = (bundled_fixtures() / story / "cards.md").read_text("utf-8").strip()
+    quoted = "\n".join(f"> {line}".rstrip() for line in card.replace("# ", "**", 1).split("\n"))
+    first, rest = quoted.split("\n", 1)
+    return f"{begin}{story} -->\n\n{first}**\n{rest}\n\n{end}"
 
 
 if __name__ == "__main__":
