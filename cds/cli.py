@@ -242,7 +242,14 @@ def serve(host: str, port: int) -> None:
     except ContentFaults as problem:
         _stop(f"TRIAL_CDS_CLIENTS: {problem.faults[0]}")
     click.echo(f"trial-cds {cds.__version__} answers at {address}/cds-services", err=True)
-    run(app, host=host, port=port, workers=settings.workers, threads=settings.threads)
+    run(
+        app,
+        host=host,
+        port=port,
+        workers=settings.workers,
+        threads=settings.threads,
+        patience=settings.deadline_seconds + 10,
+    )
 
 
 @main.command()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from flask import Response
 
@@ -30,11 +32,9 @@ class Refused(Exception):  # noqa: N818 - a decision, not an accident
         self.retry_after = retry_after
 
 
-def refusal(problem: Refused) -> Response:
-    """The HTTP answer; a 401 is without a body, so that nothing is told to strangers."""
-    if problem.status == 401:  # noqa: PLR2004 - the HTTP status itself
-        return Response(status=401, headers={"WWW-Authenticate": "Bearer"})
-    outcome = {
+def outcome(problem: Refused) -> dict[str, Any]:
+    """The OperationOutcome that says why."""
+    return {
         "resourceType": "OperationOutcome",
         "issue": [
             {
@@ -44,9 +44,14 @@ def refusal(problem: Refused) -> Response:
             }
         ],
     }
-    response = Response(
-        msgspec.json.encode(outcome), problem.status, content_type="application/json"
-    )
+
+
+def refusal(problem: Refused) -> Response:
+    """The HTTP answer; a 401 is without a body, so that nothing is told to strangers."""
+    if problem.status == 401:  # noqa: PLR2004 - the HTTP status itself
+        return Response(status=401, headers={"WWW-Authenticate": "Bearer"})
+    body = msgspec.json.encode(outcome(problem))
+    response = Response(body, problem.status, content_type="application/json")
     if problem.retry_after is not None:
         response.headers["Retry-After"] = str(problem.retry_after)
     return response

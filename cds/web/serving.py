@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
 
+from cds.web.worker import worker_class
+
 if TYPE_CHECKING:
     from flask import Flask
 
 _GRACE_SECONDS = 30
+_FEWEST_SPARE = 8
 
 
 class _Server(BaseApplication):  # type: ignore[misc] # gunicorn ships no types
@@ -32,15 +35,22 @@ class _Server(BaseApplication):  # type: ignore[misc] # gunicorn ships no types
         return self._app
 
 
-def run(app: Flask, *, host: str, port: int, workers: int, threads: int) -> None:
-    """Serve until told to stop; calls in flight are finished."""
+def run(  # noqa: PLR0913 - each is one switch, by keyword
+    app: Flask, *, host: str, port: int, workers: int, threads: int, patience: float
+) -> None:
+    """Serve until told to stop; calls in flight are finished.
+
+    `threads` calls are answered at the same time in each process; as many threads again are there
+    to tell the others at once that they must come back. `patience`: seconds that one request may
+    take to arrive and be answered.
+    """
     _Server(
         app,
         {
             "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
             "workers": workers,
-            "threads": threads,
-            "worker_class": "gthread" if threads > 1 else "sync",
+            "threads": threads + max(threads, _FEWEST_SPARE),
+            "worker_class": worker_class(patience),
             "preload_app": True,
             "graceful_timeout": _GRACE_SECONDS,
             "timeout": 60,
