@@ -242,7 +242,7 @@ class ValueReader:
         if number is None:
             return self._settled(answers.coded_answer(system, code), lab)
         if scale == "ordinal-grade":
-            return answers.graded(number)
+            return answers.TRACE if 0 < number < 1 else answers.graded(number)
         return self._settled(answers.POSITIVE if number else answers.NEGATIVE, lab)
 
     def _settled(self, answer: Reading | str | None, lab: LabCode) -> Reading | None:
