@@ -28,11 +28,18 @@ def answered(page: Page) -> None:
 def add_result(page: Page, test: str, value: str, unit: str) -> None:
     """Add a result of today in the form, and wait for the service's new answer."""
     page.get_by_label("Test", exact=True).select_option(label=test)
-    page.get_by_label("Value").fill(value)
-    page.get_by_label("Unit").fill(unit)
+    page.get_by_label("Value", exact=True).fill(value)
+    page.get_by_label("Unit", exact=True).fill(unit)
     page.get_by_role("button", name="Add result").click()
     expect(page.locator("#add-says")).to_contain_text("Added")
     answered(page)
+
+
+def sent_in(request: Request) -> dict[str, Any]:
+    """The JSON object that a request carried."""
+    sent = request.post_data_json
+    assert isinstance(sent, dict)
+    return sent
 
 
 def row_of(page: Page, test: str) -> Locator:
@@ -56,7 +63,7 @@ def test_opening_a_chart_shows_the_real_services_card(page: Page, demo: str) -> 
     expect(page.locator(SUMMARY)).to_have_count(1)
     expect(page.locator(SUMMARY)).to_contain_text("Not yet, possible from")
     assert [one.method for one in asked] == ["POST"]
-    sent = asked[0].post_data_json
+    sent = sent_in(asked[0])
     assert sent["hook"] == "patient-view"
     assert sent["context"]["patientId"] == "desmoid-itraconazole"
 
@@ -85,9 +92,7 @@ def test_the_same_cards_come_by_prefetch_by_fhir_and_half_and_half(page: Page, d
         assert page.locator("#cards").inner_text() == by_prefetch
 
 
-def test_a_low_anc_changes_the_card_and_a_better_one_changes_it_back(
-    page: Page, demo: str
-) -> None:
+def test_a_low_anc_changes_the_card_and_a_better_one_changes_it_back(page: Page, demo: str) -> None:
     open_chart(page, demo, "desmoid-ready")
     before = page.locator(SUMMARY).inner_text()
     assert before.startswith("May suit trial")
@@ -139,7 +144,7 @@ def test_an_accepted_suggestion_becomes_a_draft_order_and_the_service_is_told(
     orders = read(demo, "ServiceRequest?patient=long-chart")
     assert [(one["status"], one["code"]["text"]) for one in orders] == [("draft", "TSH")]
     expect(page.locator('[data-part="orders"]')).to_contain_text("TSH")
-    [feedback] = told.value.post_data_json["feedback"]
+    [feedback] = sent_in(told.value)["feedback"]
     assert feedback["outcome"] == "accepted"
     assert len(feedback["acceptedSuggestions"]) == 1
     expect(page.locator(".card-says")).to_contain_text("The draft order is in the chart")
@@ -154,7 +159,7 @@ def test_a_dismissed_card_folds_and_its_reason_is_sent(page: Page, demo: str) ->
         page.get_by_role("button", name="Dismiss this card").click()
     expect(page.locator(".folded-line")).to_contain_text("Dismissed: Not now, ask again later")
     expect(page.locator(".card .detail")).to_be_hidden()
-    [feedback] = told.value.post_data_json["feedback"]
+    [feedback] = sent_in(told.value)["feedback"]
     assert feedback["outcome"] == "overridden"
     assert feedback["overrideReason"]["reason"]["code"] == "not-now"
     assert feedback["overrideReason"]["userComment"] == "after the holidays"

@@ -81,7 +81,7 @@ def create_demo_app(demo: Demo) -> Flask:
         return response
 
     own = app.wsgi_app
-    app.wsgi_app = _together(own, fhir.wsgi_app, demo.service.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = _together(own, fhir.wsgi_app, demo.service.wsgi_app)  # type: ignore[method-assign,assignment]
     return app
 
 

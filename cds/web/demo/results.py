@@ -66,7 +66,11 @@ def tests_of(observations: Iterable[Json]) -> list[LabTest]:
         if value_text(observation) or not items(observation.get("hasMember")):
             code = observation.get("code")
             by_test.setdefault(code_of(code, LOINC) or concept_text(code), []).append(observation)
-    return [_test(sorted(of_test, key=_newest, reverse=True)) for of_test in by_test.values()]
+    return [
+        # The chart's own name stays, whatever a result that is added later calls the test.
+        _test(concept_text(of_test[0].get("code")), sorted(of_test, key=_newest, reverse=True))
+        for of_test in by_test.values()
+    ]
 
 
 def value_text(observation: Json) -> str:
@@ -94,7 +98,7 @@ def _newest(observation: Json) -> tuple[str, str]:
     return when_of(observation)[:19], str(observation.get("issued", ""))[:19]
 
 
-def _test(newest_first: list[Json]) -> LabTest:
+def _test(name: str, newest_first: list[Json]) -> LabTest:
     usable = [one for one in newest_first if at(one, "status") in _USABLE and value_text(one)]
     shown = usable[0] if usable else newest_first[0]
     low, high, range_text = _range(shown)
@@ -102,7 +106,7 @@ def _test(newest_first: list[Json]) -> LabTest:
         Result(value_text(one) or _without_value(one), spoken(when_of(one)), _state(one))
         for one in newest_first
     )
-    name = concept_text(shown.get("code")) or "Unnamed test"
+    name = name or "Unnamed test"
     return LabTest(
         name,
         value_text(shown) or _without_value(shown),

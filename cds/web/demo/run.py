@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cds.content.bundled import bundled_fixtures
 from cds.settings import FhirBase
-from cds.web.app import create_app
+from cds.web.app import create_app, store_of
 from cds.web.demo.app import Demo, Orderable, create_demo_app
 from cds.web.demo.clock import DemoClock
 from cds.web.demo.stories import read_stories
@@ -48,8 +48,9 @@ def demo_running(settings: Settings, content: Content, *, port: int) -> Iterator
             database_url=f"sqlite:///{Path(folder) / 'demo.db'}",
             on=None,
         )
+        service = create_app(own, content, clock.today, address=address)
         demo = Demo(
-            service=create_app(own, content, clock.today),
+            service=service,
             fixtures=fixtures,
             stories=read_stories(fixtures),
             clock=clock,
@@ -58,6 +59,7 @@ def demo_running(settings: Settings, content: Content, *, port: int) -> Iterator
         )
         with serving(create_demo_app(demo), host=HOST, port=port) as served:
             yield served
+        store_of(service).close()
 
 
 def _tests(content: Content) -> tuple[Orderable, ...]:
