@@ -12,7 +12,7 @@ CHECKS := lint types contracts
 .DEFAULT_GOAL := help
 # Two targets at once would both make .venv.
 .NOTPARALLEL:
-.PHONY: help setup demo test test-all check lint types contracts format lock clean
+.PHONY: help setup demo test test-all check lint types contracts format lock clean mutate review golden
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,18 @@ format: ## rewrite the code in the house's format
 	$(SETUP)
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+mutate: ## change each criterion a little and see that a case notices
+	$(SETUP)
+	$(BIN)/python tools/mutate.py
+
+review: ## write the review page of each trial anew
+	$(SETUP)
+	$(BIN)/trial-cds review --write
+
+golden: ## write the golden cards of the invented patients anew
+	$(SETUP)
+	$(BIN)/python tools/golden.py
 
 lock: ## write the lock files from pyproject.toml (needs a package index)
 	$(SETUP)
