@@ -99,7 +99,7 @@ def read_document(data: bytes | Raw) -> Document:
     """
     try:
         value = _document.decode(data)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeDecodeError):
         return _read_loosely(data)
     except BROKEN as problem:
         raise _not_json(problem) from None

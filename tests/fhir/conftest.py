@@ -1,4 +1,4 @@
-"""What the tests of records and facts share: the bundled content, and short ways to write charts."""
+"""What the tests of records and facts share: the bundled content, short ways to write charts."""
 
 from __future__ import annotations
 

@@ -129,7 +129,10 @@ def test_an_age_at_onset_is_a_year_after_that_birthday(facts_of: FactsOf) -> Non
     ],
 )
 def test_an_end_is_a_date_or_known_to_be_unreadable(
-    facts_of: FactsOf, fields: dict[str, Any], ended: str | None, unreadable: bool  # noqa: FBT001
+    facts_of: FactsOf,
+    fields: dict[str, Any],
+    ended: str | None,
+    unreadable: bool,  # noqa: FBT001
 ) -> None:
     found, _ = only(facts_of, **fields)
     assert (found.ended.text if found.ended else None) == ended

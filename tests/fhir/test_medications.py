@@ -42,9 +42,9 @@ def given(**fields: Any) -> Json:
     }
 
 
-def exposures(facts_of: FactsOf, *entries: Json, concept: str = INHIBITOR) -> list[
-    tuple[Exposure, Mark]
-]:
+def exposures(
+    facts_of: FactsOf, *entries: Json, concept: str = INHIBITOR
+) -> list[tuple[Exposure, Mark]]:
     return list(facts_of(*entries).exposures.get(concept, ()))
 
 
@@ -394,7 +394,10 @@ def route(code: str | None = None, text: str | None = None) -> Json:
     ],
 )
 def test_a_stated_local_route_makes_an_entry_local(
-    facts_of: FactsOf, fields: Json, local: bool, stated: bool  # noqa: FBT001 - a row
+    facts_of: FactsOf,
+    fields: Json,
+    local: bool,  # noqa: FBT001 - a row of the table
+    stated: bool,  # noqa: FBT001 - a row of the table
 ) -> None:
     exposure, _ = only(facts_of, statement(**fields))
     assert exposure.local is local

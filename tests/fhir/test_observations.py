@@ -62,9 +62,7 @@ def test_contained_members_take_status_and_date_from_their_panel(
         "valueQuantity": {"value": 2, "unit": "K/uL"},
     }
     stranger = member | {"id": "s", "subject": {"reference": "Patient/other"}}
-    panel = observation(
-        "58410-2", contained=[member, stranger, 7], hasMember=[{"reference": "#m"}]
-    )
+    panel = observation("58410-2", contained=[member, stranger, 7], hasMember=[{"reference": "#m"}])
     (result,) = facts_of(panel).results["anc"]
     assert result.reading is not None
     assert result.when is not None

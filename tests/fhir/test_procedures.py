@@ -44,7 +44,9 @@ def test_what_was_not_done_is_no_fact(facts_of: FactsOf, status: str) -> None:
     ],
 )  # fmt: skip
 def test_a_status_that_does_not_say_that_it_was_done_is_doubtful(
-    facts_of: FactsOf, status: Any, doubtful: bool  # noqa: FBT001 - a row of the table
+    facts_of: FactsOf,
+    status: Any,
+    doubtful: bool,  # noqa: FBT001 - a row of the table
 ) -> None:
     assert only(facts_of, status=status).doubtful is doubtful
 

@@ -59,7 +59,9 @@ def test_a_range_in_words_or_with_a_lower_limit_only_is_none(result_of: ResultOf
     ],
 )
 def test_only_normal_ranges_and_those_without_type_are_used(
-    result_of: ResultOf, kind: dict[str, Any] | None, used: bool  # noqa: FBT001 - a row
+    result_of: ResultOf,
+    kind: dict[str, Any] | None,
+    used: bool,  # noqa: FBT001 - a row
 ) -> None:
     assert bool(ranges(result_of, high(1.2, type=kind))) is used
 
@@ -92,7 +94,7 @@ def test_a_range_for_people_whom_we_cannot_tell_is_not_used(
 def test_ages_are_in_years_whatever_their_unit(result_of: ResultOf) -> None:
     age = {"low": {"value": 24, "code": "mo"}, "high": {"value": 18, "unit": "years"}}
     (found,) = ranges(result_of, high(1.2, age=age))
-    assert (found.age_low, found.age_high) == (2, 18)
+    assert (found.age_low, found.age_high) == (Decimal(2), Decimal(18))
 
 
 def test_an_age_without_a_unit_fits_nobody(result_of: ResultOf) -> None:
@@ -107,7 +109,7 @@ def test_adults_and_children_in_words_are_ages(result_of: ResultOf) -> None:
         high(1.2, appliesTo=[{"text": "Adult female"}]),
         high(0.8, appliesTo=[{"text": "Children"}]),
     )
-    assert (adult.sex, adult.age_low) == ("female", 18)
+    assert (adult.sex, adult.age_low) == ("female", Decimal(18))
     assert child.age_high == 17
 
 

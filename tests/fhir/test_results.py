@@ -35,7 +35,9 @@ def quantity(value: float | str, unit: str | None = None, **fields: Any) -> dict
 
 def coded(code: str, system: str = LOINC, display: str | None = None) -> dict[str, Any]:
     coding = {"system": system, "code": code}
-    return {"valueCodeableConcept": {"coding": [coding | ({"display": display} if display else {})]}}
+    return {
+        "valueCodeableConcept": {"coding": [coding | ({"display": display} if display else {})]}
+    }
 
 
 def bounds(result: Result) -> tuple[str | None, str | None]:
@@ -162,7 +164,7 @@ def test_numbers_are_exact_decimals(result_of: ResultOf) -> None:
         (">=", "0.5", None, False, False),
     ],
 )
-def test_a_comparator_leaves_one_side_open(
+def test_a_comparator_leaves_one_side_open(  # noqa: PLR0913 - the columns of the table
     result_of: ResultOf,
     comparator: str,
     low: str | None,
@@ -187,12 +189,8 @@ def test_a_unit_that_does_not_convert_is_a_gap_never_a_guess(
     assert result_of(ANC, "anc", **quantity(2.1, unit)).unusable is Gap.UNIT
 
 
-@pytest.mark.parametrize(
-    ("value", "unit"), [(1500, "10*3/uL"), (-1, "K/uL"), (10**30, "/uL")]
-)
-def test_a_magnitude_that_nobody_has_is_a_gap(
-    result_of: ResultOf, value: float, unit: str
-) -> None:
+@pytest.mark.parametrize(("value", "unit"), [(1500, "10*3/uL"), (-1, "K/uL"), (10**30, "/uL")])
+def test_a_magnitude_that_nobody_has_is_a_gap(result_of: ResultOf, value: float, unit: str) -> None:
     assert result_of(ANC, "anc", **quantity(value, unit)).unusable is Gap.IMPLAUSIBLE
 
 
@@ -253,9 +251,7 @@ def test_a_text_that_is_not_clearly_a_measurement_cannot_be_used(
 
 
 @pytest.mark.parametrize("text", ["Not performed", "cancelled", "pending", "QNS", "  "])
-def test_a_text_that_says_there_is_no_result_is_passed_over(
-    result_of: ResultOf, text: str
-) -> None:
+def test_a_text_that_says_there_is_no_result_is_passed_over(result_of: ResultOf, text: str) -> None:
     assert result_of(ANC, "anc", valueString=text).skipped
 
 
@@ -334,11 +330,7 @@ def test_a_value_of_a_kind_that_cannot_be_read_is_a_gap(
             "interpretation": [{"coding": [{"system": LOINC, "code": "LA9623-5"}]}],
         },
         {"component": [{"code": {"text": "score"}, "valueString": "1"}]},
-        {
-            "component": [
-                {"code": {"coding": [{"system": LOINC, "code": ECOG}]}, "valueInteger": 1}
-            ]
-        },
+        {"component": [{"code": {"coding": [{"system": LOINC, "code": ECOG}]}, "valueInteger": 1}]},
     ],
 )
 def test_ecog_is_read_in_every_form_that_charts_give_it(
@@ -399,9 +391,7 @@ def test_karnofsky_is_never_an_ecog(facts_of: Callable[..., Facts]) -> None:
         ({"valueInteger": 4}, "4"),
     ],
 )
-def test_nyha_classes_are_numbers(
-    result_of: ResultOf, fields: dict[str, Any], number: str
-) -> None:
+def test_nyha_classes_are_numbers(result_of: ResultOf, fields: dict[str, Any], number: str) -> None:
     assert bounds(result_of(NYHA, "nyha_class", **fields)) == (number, number)
 
 
