@@ -6,13 +6,13 @@ BIN := .venv/bin
 SETUP := @PYTHON="$(PYTHON)" sh tools/setup.sh
 
 # What `make test-all` and `make check` run. Add the name of a new target here.
-TESTS := test
+TESTS := test test-browser
 CHECKS := lint types contracts
 
 .DEFAULT_GOAL := help
 # Two targets at once would both make .venv.
 .NOTPARALLEL:
-.PHONY: help setup demo test test-all check lint types contracts format lock clean mutate review golden
+.PHONY: help setup demo test test-browser test-all check lint types contracts format lock clean mutate review golden
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,25 @@ demo: ## the service, a FHIR endpoint with invented patients, and a page that fi
 test: ## units, cases, properties, HTTP against the real server process, SQLite, the wheel
 	$(SETUP)
 	$(BIN)/pytest
+
+test-browser: ## the demo in a real Chromium: cards, changes, keyboard, side bar, accessibility
+	$(SETUP)
+	@sh tools/chromium.sh
+	$(BIN)/pytest tests/browser
+
+screenshots: ## take the README's pictures anew from the demo
+	$(SETUP)
+	@sh tools/chromium.sh
+	$(BIN)/python tools/screenshots.py
+
+hapi: ## a HAPI FHIR server on loopback with the invented patients, until Ctrl-C (Java 17, Maven)
+	$(SETUP)
+	@$(BIN)/python tools/hapi/start.py --port 8090 --load
+
+# Of another server only TRIAL_CDS_TEST_FHIR_BASE is allowed: then the network is open.
+test-hapi: ## the same answers through a real HAPI FHIR server, which it starts (Java 17, Maven)
+	$(SETUP)
+	$(BIN)/pytest tests/hapi $(if $(TRIAL_CDS_TEST_FHIR_BASE),--force-enable-socket)
 
 test-all: $(TESTS) ## every test target
 

@@ -1,0 +1,202 @@
+"""Charts as real servers hold them: long ones, ids that the server chose, links to an alias."""
+
+from __future__ import annotations
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from cds.settings import FhirBase
+
+DEADLINE = 4.0  # the default of TRIAL_CDS_DEADLINE_SECONDS
+LONG = "hapi-two-thousand"
+CHUNK = 500
+# What a long-treated patient has most of; none of it is older than the look-back allows.
+SERIES = (("718-7", "Hemoglobin", "g/dL"), ("2951-2", "Sodium", "mmol/L"))
+
+
+def renamed(bundle: dict[str, Any], old: str, new: str) -> dict[str, Any]:
+    """A story under another name: every id and reference."""
+    text = json.dumps(bundle, default=float)
+    renamed: dict[str, Any] = json.loads(re.sub(rf"\b{old}\b(?=[-\"])", new, text))
+    return renamed
+
+
+def old_result(number: int) -> dict[str, Any]:
+    """A result from the years before; two a day."""
+    code, display, unit = SERIES[number % 2]
+    day = date(2026, 1, 1) - timedelta(days=number // 2)
+    return {
+        "resourceType": "Observation",
+        "id": f"{LONG}-old-{number}",
+        "status": "final",
+        "category": [
+            {
+                "coding": [
+                    {
+                        "system": "http://terminology.hl7.org/CodeSystem/observation-category",
+                        "code": "laboratory",
+                    }
+                ]
+            }
+        ],
+        "code": {"coding": [{"system": "http://loinc.org", "code": code, "display": display}]},
+        "subject": {"reference": f"Patient/{LONG}"},
+        "effectiveDateTime": day.isoformat(),
+        "valueQuantity": {
+            "value": 13 if number % 2 == 0 else 140,
+            "unit": unit,
+            "system": "http://unitsofmeasure.org",
+            "code": unit,
+        },
+    }
+
+
+def puts(resources: list[dict[str, Any]]) -> dict[str, Any]:
+    """A transaction that keeps each resource under its own id."""
+    names = [f"{one['resourceType']}/{one['id']}" for one in resources]
+    entries = [
+        {"resource": one, "request": {"method": "PUT", "url": name}}
+        for one, name in zip(resources, names, strict=True)
+    ]
+    return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+
+
+@pytest.fixture(scope="module")
+def long_chart(hapi: Any, stories: Any) -> bytes:
+    """A ready patient with two thousand Observations, loaded; gives the same as a Bundle."""
+    story = stories["desmoid-ready"]
+    bundle = renamed(story.bundle, story.name, LONG)
+    own = [entry["resource"] for entry in bundle["entry"]]
+    here = sum(one["resourceType"] == "Observation" for one in own)
+    older = [old_result(number) for number in range(2_000 - here)]
+    hapi.post(puts(own))
+    for start in range(0, len(older), CHUNK):
+        hapi.post(puts(older[start : start + CHUNK]))
+    entries = [{"resource": one} for one in [*own, *older]]
+    return json.dumps({"resourceType": "Bundle", "type": "collection", "entry": entries}).encode()
+
+
+def trials(said: dict[str, Any]) -> dict[str, Any]:
+    return {one["trial"]: one for one in said["trials"]}
+
+
+def without_patient(assessment: dict[str, Any]) -> dict[str, Any]:
+    """One trial's card extension as an element of `trials`."""
+    return {k: v for k, v in assessment.items() if k not in {"patient", "on", "problems"}}
+
+
+def test_a_chart_of_two_thousand_observations_is_judged_whole(
+    long_chart: bytes, hapi: Any, stories: Any, from_file: Any, from_server: Any
+) -> None:
+    asked = stories["desmoid-ready"].asked
+    expected = from_file(long_chart, asked)
+    assert trials(expected)["NCT05490667"]["overall"] == "potentially-eligible"
+    assert from_server(hapi.allowed(), LONG, asked) == expected
+
+
+@pytest.mark.usefixtures("long_chart")
+def test_a_hook_on_two_thousand_observations_is_answered_whole_within_the_deadline(
+    service: Any, long_chart: bytes, stories: Any, from_file: Any, determined_by: Any
+) -> None:
+    said = trials(from_file(long_chart, stories["desmoid-ready"].asked))
+    expected = {trial: one for trial, one in said.items() if len(one["criteria"]) > 1}
+    assert expected
+    seconds, answer = service.hook(LONG)
+    assert {k: without_patient(v) for k, v in determined_by(answer).items()} == expected
+    assert seconds < DEADLINE
+
+
+def test_hooks_at_the_same_time_each_get_their_own_patients_answer(
+    service: Any, hapi: Any, stories: Any, from_file: Any, determined_by: Any
+) -> None:
+    names = [
+        story.name
+        for story in stories.values()
+        if story.told["day"] == "2026-03-01" and story.name != "deceased"
+    ]
+    expected = {}
+    for name in names:
+        story = stories[name]
+        bundle = story.as_a_server_gives_it(hapi.refused)
+        # Without a target diagnosis there is no card.
+        expected[name] = {
+            one["trial"]: one["overall"]
+            for one in from_file(bundle, story.asked)["trials"]
+            if len(one["criteria"]) > 1
+        }
+    with ThreadPoolExecutor(8) as pool:
+        answers = pool.map(lambda name: service.hook(stories[name].told["patient"])[1], names * 2)
+    for name, answer in zip(names * 2, answers, strict=True):
+        got = determined_by(answer)
+        assert {trial: one["overall"] for trial, one in got.items()} == expected[name], name
+        assert {one["patient"] for one in got.values()} <= {f"Patient/{name}"}
+
+
+def with_identifiers(resource: dict[str, Any]) -> dict[str, Any]:
+    """The resource without its id, known by several hospitals' numbers."""
+    named = [{"system": f"https://hospital-{n}.example/id", "value": f"{n}"} for n in range(3)]
+    return {k: v for k, v in resource.items() if k != "id"} | {"identifier": named}
+
+
+def test_ids_that_the_server_chose_change_nothing_but_the_references(
+    hapi: Any, stories: Any, from_file: Any, from_server: Any
+) -> None:
+    story = stories["desmoid-itraconazole"]
+    resources = [entry["resource"] for entry in story.bundle["entry"]]
+    known_as = {f"{r['resourceType']}/{r['id']}": f"urn:uuid:{number:08d}-0000-4000-8000-{0:012d}"
+                for number, r in enumerate(resources)}  # fmt: skip
+    text = json.dumps(resources, default=float)
+    for name, urn in known_as.items():
+        text = text.replace(f'"{name}"', f'"{urn}"')
+    entries = [
+        {
+            "fullUrl": urn,
+            "resource": with_identifiers(resource),
+            "request": {"method": "POST", "url": resource["resourceType"]},
+        }
+        for resource, urn in zip(json.loads(text), known_as.values(), strict=True)
+    ]
+    answer = hapi.post({"resourceType": "Bundle", "type": "transaction", "entry": entries})
+    chosen = [one["response"]["location"].partition("/_history")[0] for one in answer["entry"]]
+    back = dict(zip(chosen, known_as, strict=True))
+    patient = next(one for one in chosen if one.startswith("Patient/")).partition("/")[2]
+    assert patient.isdigit()
+    said = json.dumps(from_server(hapi.allowed(), patient, story.asked))
+    for number, name in back.items():
+        said = said.replace(f'"{number}"', f'"{name}"')
+    assert json.loads(said) == from_file(
+        json.dumps(story.bundle, default=float).encode(), story.asked
+    )
+
+
+def test_links_to_an_address_that_is_not_listed_leave_the_chart_incomplete(
+    hapi: Any, stories: Any, from_server: Any
+) -> None:
+    story = stories["long-chart"]
+    said = from_server(FhirBase(hapi.base), story.name, story.asked, fhir_page_size=20)
+    kinds = {(one["kind"], one["says"]) for one in said["problems"]}
+    why = "an address leads outside the FHIR server"
+    incomplete = ("incomplete", f"Observation (laboratory) incomplete: {why}") in kinds
+    # Only a server whose links name it as we call it needs no alias; ours does not.
+    assert incomplete == (hapi.alias is not None)
+
+
+def test_a_chart_that_ends_at_the_page_cap_never_passes_by_absence(
+    hapi: Any, stories: Any, from_file: Any, from_server: Any
+) -> None:
+    story = stories["long-chart"]
+    whole = trials(from_file(story.as_a_server_gives_it(), story.asked))["NCT05490667"]
+    said = from_server(hapi.allowed(), story.name, story.asked, fhir_page_size=20, max_pages=1)
+    cut = {one["id"]: one["status"] for one in trials(said)["NCT05490667"]["criteria"]}
+    of_whole = {one["id"]: one["status"] for one in whole["criteria"]}
+    changed = {
+        key: (of_whole[key], status) for key, status in cut.items() if status != of_whole[key]
+    }
+    assert changed
+    assert {now for _, now in changed.values()} == {"unknown"}
+    assert any(one["kind"] == "incomplete" and "pages" in one["says"] for one in said["problems"])
