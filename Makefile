@@ -6,13 +6,13 @@ BIN := .venv/bin
 SETUP := @PYTHON="$(PYTHON)" sh tools/setup.sh
 
 # What `make test-all` and `make check` run. Add the name of a new target here.
-TESTS := test test-browser
+TESTS := test test-browser test-hapi
 CHECKS := lint types contracts
 
 .DEFAULT_GOAL := help
 # Two targets at once would both make .venv.
 .NOTPARALLEL:
-.PHONY: help setup demo test test-browser test-all check lint types contracts format lock clean mutate review golden
+.PHONY: help setup demo hapi test test-hapi test-browser test-all check lint types contracts format lock clean mutate review golden
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile

@@ -288,7 +288,8 @@ def _wait_for(url: str, process: subprocess.Popen[str]) -> None:
         try:
             requests.get(f"{url}/readyz", timeout=5).raise_for_status()
         except requests.RequestException:
-            assert process.poll() is None, "the service ended before it answered"
+            ended = process.poll() is not None
+            assert not ended, f"the service ended: {process.communicate()[1]}"
             time.sleep(0.1)
         else:
             return
