@@ -8,7 +8,7 @@ is given up.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Raw
@@ -58,7 +58,10 @@ _NEEDS_SUBJECT = frozenset(_TYPED) - {"Patient", "Medication", "OperationOutcome
 _NEEDS_CODE = frozenset({"Observation", "Condition", "Procedure"})
 _MEDICATION = frozenset({"medicationCodeableConcept", "medicationReference"})
 
-_document = msgspec.json.Decoder(Bundle | Single)
+Whole: TypeAlias = Bundle | Single
+"""What a prefetch value or a file decodes to at once, where no field of it is broken."""
+
+_document = msgspec.json.Decoder(Whole)
 _entry = msgspec.json.Decoder(Entry)
 _resource = msgspec.json.Decoder(Single)
 _fields = msgspec.json.Decoder(dict[str, Raw])
@@ -91,18 +94,24 @@ class Document(msgspec.Struct, frozen=True):
     self_url: str | None = None
 
 
-def read_document(data: bytes | Raw) -> Document:
-    """Read a Bundle or a single resource.
+def read_document(data: bytes | Raw | Whole) -> Document:
+    """Read a Bundle or a single resource, unless the caller has decoded it as `Whole` already.
 
     Raises:
         UnusableInput: it is no JSON object with a resourceType, or of another FHIR version.
     """
+    if isinstance(data, msgspec.Struct):
+        return _document_made_of(data)
     try:
         value = _document.decode(data)
     except (msgspec.ValidationError, UnicodeDecodeError):
         return _read_loosely(data)
     except BROKEN as problem:
         raise _not_json(problem) from None
+    return _document_made_of(value)
+
+
+def _document_made_of(value: Whole) -> Document:
     if isinstance(value, Bundle):
         return _document_of(value.total, value.link, value.entry or ())
     return Document(_kind_of(value), (Entry(resource=value),))

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw
 
 from cds.fhir.decode import BROKEN
-from cds.fhir.resources import CodeableConcept
+from cds.fhir.resources import ABSENT, CodeableConcept
 
 T = TypeVar("T")
 
@@ -81,7 +81,7 @@ _NULL = Raw(b"null")
 
 def there(raw: Raw) -> bool:
     """Whether a field has any value at all."""
-    return bool(raw) and raw != _NULL
+    return raw is not ABSENT and bool(raw) and raw != _NULL
 
 
 def read(decoder: msgspec.json.Decoder[T], raw: Raw) -> T | Lost | None:

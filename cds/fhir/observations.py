@@ -14,7 +14,6 @@ from cds.core.terminology import LabCode
 from cds.fhir import lazily
 from cds.fhir.dates import read_date, read_period
 from cds.fhir.lazily import Lost, there
-from cds.fhir.ranges import ranges_of
 from cds.fhir.resources import Entry, Observation, Valued
 from cds.fhir.retrieved import reference_of
 from cds.fhir.values import Value
@@ -133,7 +132,7 @@ class Results(Mapping[str, Sequence[Result]]):
         unusable = value.unusable
         if when is None and unusable is None:
             unusable = Gap.DATE
-        ranges, has_high = ranges_of(found.valued.reference_range, lab, self._reader)
+        ranges, has_high = self._reader.ranges(found.valued, lab)
         return Result(
             reference,
             when,

@@ -12,11 +12,15 @@ from cds.fhir.dates import years
 from cds.fhir.lazily import Lost, there
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from msgspec import Raw
 
     from cds.core.terminology import LabCode
     from cds.fhir.resources import CodeableConcept
-    from cds.fhir.values import ValueReader
+    from cds.fhir.units import Conversion
+
+    Converting = Callable[[lazily.Quantity, LabCode], Conversion | None]
 
 _NORMAL = frozenset({"normal", "recommended", "reference range", "normal range"})
 _SEXES = {
@@ -33,7 +37,7 @@ _WORD = re.compile(r"[a-z0-9]+")
 
 
 def ranges_of(
-    raw: Raw, lab: LabCode, reader: ValueReader
+    raw: Raw, lab: LabCode, conversion: Converting
 ) -> tuple[tuple[ReferenceRange, ...], bool]:
     """The upper limits of a result's ranges in its canonical unit, and whether it has any at all.
 
@@ -47,12 +51,16 @@ def ranges_of(
         read = [lazily.readable(lazily.reference_range, row) for row in rows]
         given = tuple(row for row in read if row is not None)
     found = [
-        made for row in given if there(row.high) and (made := _usable(row, lab, reader)) is not None
+        made
+        for row in given
+        if there(row.high) and (made := _usable(row, lab, conversion)) is not None
     ]
     return tuple(found), any(there(row.high) for row in given)
 
 
-def _usable(row: lazily.ReferenceRange, lab: LabCode, reader: ValueReader) -> ReferenceRange | None:
+def _usable(
+    row: lazily.ReferenceRange, lab: LabCode, conversion: Converting
+) -> ReferenceRange | None:
     if row.type is not None and not _is_normal(row.type):
         return None
     sex: str | None = None
@@ -69,15 +77,15 @@ def _usable(row: lazily.ReferenceRange, lab: LabCode, reader: ValueReader) -> Re
             age_low = _FIRST_ADULT_YEAR
         if child and age_high is None:
             age_high = _FIRST_ADULT_YEAR - 1
-    return ReferenceRange(_high(row.high, lab, reader), sex, age_low, age_high)
+    return ReferenceRange(_high(row.high, lab, conversion), sex, age_low, age_high)
 
 
-def _high(raw: Raw, lab: LabCode, reader: ValueReader) -> Decimal | None:
+def _high(raw: Raw, lab: LabCode, conversion: Converting) -> Decimal | None:
     high = lazily.read(lazily.quantity, raw)
     if isinstance(high, Lost) or high is None or high.value is None or high.comparator:
         return None
-    conversion = reader.conversion(high, lab)
-    return None if conversion is None else conversion.apply(high.value)
+    converted = conversion(high, lab)
+    return None if converted is None else converted.apply(high.value)
 
 
 def _is_normal(kind: CodeableConcept) -> bool:

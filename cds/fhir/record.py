@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Raw
 
 from cds.fhir.collecting import Part, collect
-from cds.fhir.decode import Document, read_document, read_entries
+from cds.fhir.decode import Document, Whole, read_document, read_entries
 from cds.fhir.prefetch import claims_of, claims_of_nothing
 from cds.fhir.resources import Patient
 from cds.fhir.retrieved import COMPLETE, KINDS, Coverage, Record, merge, missing
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Record",
     "UnusableInput",
+    "Whole",
     "WrongVersion",
     "merge",
     "missing",
@@ -70,19 +71,20 @@ def record_from_resources(lines: Sequence[bytes], coverage: Mapping[str, Coverag
         raise UnusableInput(message) from None
 
 
-def record_from_prefetch(prefetch: Mapping[str, Raw], patient_id: str) -> Record:
+def record_from_prefetch(prefetch: Mapping[str, Raw | Whole | None], patient_id: str) -> Record:
     """The record that a hook's prefetch makes; `missing` says what must still be asked.
 
     A key that is left out was not retrieved; null or an empty Bundle is an empty list; an
     OperationOutcome was not retrieved; a truncated Bundle is incomplete. Keys may be renamed: the
-    content says what they hold.
+    content says what they hold. Values may be undecoded, or decoded as `Whole`, which saves a
+    second pass over a large request; None stands for null.
 
     Raises:
         UnusableInput: a value is no FHIR R4, or the Patient is not the one whose chart is open.
     """
     parts: list[Part] = []
     for key, value in prefetch.items():
-        if value == _NULL:
+        if value is None or value == _NULL:
             parts.append(Part((), claims_of_nothing(key)))
             continue
         try:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cds.core.answer import Gap
-from cds.core.facts import Reading
+from cds.core.facts import Reading, ReferenceRange
 from cds.core.truth import Truth
 from cds.fhir import answers, lazily
 from cds.fhir.lazily import Lost, Quantity, there
+from cds.fhir.ranges import ranges_of
+from cds.fhir.resources import ABSENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +38,9 @@ _MEASURED = re.compile(
     re.ASCII,
 )
 _SIGNS = str.maketrans({"≤": "<=", "≥": ">=", "＜": "<", "＞": ">", "–": "-", "−": "-", "—": "-"})
+
+Ranges = tuple[tuple[ReferenceRange, ...], bool]
+_NO_RANGES: Ranges = ((), False)
 
 
 class Value(msgspec.Struct, frozen=True, gc=False):
@@ -61,33 +66,61 @@ NOTHING = Said()
 class ValueReader:
     """Reads values with one terminology and one set of units."""
 
-    __slots__ = ("_terminology", "_units")
+    __slots__ = ("_ranges", "_readers", "_terminology", "_units")
 
     def __init__(self, terminology: Terminology, units: Units) -> None:
         """Read with these."""
         self._terminology = terminology
         self._units = units
+        self._ranges: dict[tuple[str, str, bytes], Ranges] = {}
+        self._readers: tuple[Callable[[Raw, Valued, LabCode], Said], ...] = (
+            self._quantity,
+            self._concept,
+            self._string,
+            self._integer,
+            self._range,
+            self._boolean,
+            *[_not_for_us] * 5,
+        )
 
     def value(self, valued: Valued, lab: LabCode) -> Value:
         """The value of an observation or component for what its code measures."""
-        readers: tuple[tuple[Raw, Callable[[Raw, Valued, LabCode], Said]], ...] = (
-            (valued.value_quantity, self._quantity),
-            (valued.value_codeable_concept, self._concept),
-            (valued.value_string, self._string),
-            (valued.value_integer, self._integer),
-            (valued.value_range, self._range),
-            (valued.value_boolean, self._boolean),
-            (valued.value_ratio, _not_for_us),
-            (valued.value_sampled_data, _not_for_us),
-            (valued.value_time, _not_for_us),
-            (valued.value_date_time, _not_for_us),
-            (valued.value_period, _not_for_us),
+        fields = (
+            valued.value_quantity,
+            valued.value_codeable_concept,
+            valued.value_string,
+            valued.value_integer,
+            valued.value_range,
+            valued.value_boolean,
+            valued.value_ratio,
+            valued.value_sampled_data,
+            valued.value_time,
+            valued.value_date_time,
+            valued.value_period,
         )
-        said = [reader(raw, valued, lab) for raw, reader in readers if there(raw)]
-        said = [one for one in said if one.reading is not None or one.gap is not None]
+        said: list[Said] = []
+        for raw, reader in zip(fields, self._readers, strict=True):
+            if raw is not ABSENT and there(raw):
+                one = reader(raw, valued, lab)
+                if one.reading is not None or one.gap is not None:
+                    said.append(one)
         if lab.analyte.scale == "score":
             said += self._interpreted(valued, lab)
         return self._judged(said, valued)
+
+    def ranges(self, valued: Valued, lab: LabCode) -> Ranges:
+        """The reference ranges of a result, and whether it has any upper limit at all.
+
+        A chart repeats the same range with every result of a test; each is read once.
+        """
+        raw = valued.reference_range
+        if not there(raw):
+            return _NO_RANGES
+        key = (lab.analyte.key, lab.property, bytes(raw))
+        found = self._ranges.get(key)
+        if found is None:
+            found = self._ranges[key] = ranges_of(raw, lab, self.conversion)
+        return found
 
     def _judged(self, said: list[Said], valued: Valued) -> Value:
         absent = there(valued.data_absent_reason)

@@ -72,11 +72,15 @@ def refuse_foreign_type(kind: str) -> None:
 
 def refuse_foreign_shapes(kind: str, entries: Sequence[Entry]) -> None:
     """Raise WrongVersion if every entry of a type has an element that R4 does not have there."""
-    signs = {_sign(entry) for entry in entries}
-    if None in signs or not signs:
-        return
-    version, element = min(sign for sign in signs if sign is not None)
-    raise WrongVersion(version, f"{kind}.{element}")
+    found: tuple[str, str] | None = None
+    for entry in entries:
+        sign = _sign(entry)
+        if sign is None:
+            return
+        found = found or sign
+    if found is not None:
+        version, element = found
+        raise WrongVersion(version, f"{kind}.{element}")
 
 
 def _sign(entry: Entry) -> tuple[str, str] | None:

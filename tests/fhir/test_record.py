@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from msgspec import Raw
 
@@ -12,6 +13,7 @@ from cds.core.facts import Retrieval
 from cds.fhir.prefetch import TEMPLATES
 from cds.fhir.record import (
     UnusableInput,
+    Whole,
     merge,
     missing,
     record_from_bundle,
@@ -544,3 +546,13 @@ def test_resources_of_an_export_make_a_record_of_what_was_asked_for() -> None:
     assert record.retrieval()["Condition"] is PART
     assert record.retrieval()["Procedure"] is NONE
     assert [p.kind for p in record.problems] == ["not-read"]
+
+
+def test_values_decoded_at_once_give_the_same_record_as_undecoded_ones() -> None:
+    values = {"patient": WHO, "conditions": bundle(CONDITION), "labs": None, "medreq": bundle()}
+    body = json.dumps(values).encode()
+    whole = record_from_prefetch(msgspec.json.decode(body, type=dict[str, Whole | None]), "p1")
+    raw = record_from_prefetch(msgspec.json.decode(body, type=dict[str, Raw]), "p1")
+    assert whole.coverage == raw.coverage
+    assert whole.retrieval() == raw.retrieval()
+    assert len(whole.entries["Condition"]) == len(raw.entries["Condition"]) == 1
