@@ -184,8 +184,9 @@ def _read(response: requests.Response, deadline: Deadline) -> bytes:
         message = "its address does not answer with 200"
         raise KeysFault(message)
     body = bytearray()
-    # Undecoded: a packed answer was not asked for, and fails as JSON.
-    for piece in response.raw.stream(_PIECE, decode_content=False):
+    # As it comes, so that the time is looked at in between. Undecoded: a packed answer was not
+    # asked for, and fails as JSON.
+    while piece := response.raw.read1(_PIECE, decode_content=False):
         body += piece
         if len(body) > _MAX_BYTES or deadline.left <= 0:
             message = "it is too large or comes too slowly"

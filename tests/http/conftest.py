@@ -11,7 +11,6 @@ import sys
 import time
 import uuid
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +21,7 @@ from cds.content.bundled import bundled_fixtures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 Json = dict[str, Any]
 STORY = "desmoid-anc-cells"
@@ -134,7 +134,7 @@ class Story:
     prefetch: Json
 
     def request(self, **changed: Any) -> Json:
-        """A request with the whole chart; a key of prefetch may be changed, or left out by `...`."""
+        """A request with the chart; a key of prefetch may be changed, or left out by `...`."""
         prefetch = {
             key: value for key, value in (self.prefetch | changed).items() if value is not ...
         }
