@@ -241,16 +241,16 @@ def _post(session: requests.Session, url: str, form: dict[str, str]) -> tuple[in
 
 
 def _token(status: int, body: bytes) -> Token:
-    if status == requests.codes.ok and len(body) <= _MAX_BYTES:
-        try:
-            token = msgspec.json.decode(body, type=Token)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            token = None
-        if token is not None and token.access_token and token.token_type.lower() == "bearer":
-            return token
+    if status != requests.codes.ok:
+        raise SignInFault(_refusal(status, body))
+    try:
+        token = msgspec.json.decode(body, type=Token) if len(body) <= _MAX_BYTES else None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        token = None
+    if token is None or not token.access_token or token.token_type.lower() != "bearer":
         message = "the authorization server's answer holds no bearer token; ask its administrators."
         raise SignInFault(message)
-    raise SignInFault(_refusal(status, body))
+    return token
 
 
 def _refusal(status: int, body: bytes) -> str:
