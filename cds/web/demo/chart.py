@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cds.web.demo.reading import Json, age, at, concept_text, items, spoken, when_of
-from cds.web.demo.results import LabTest, tests_of
+from cds.web.demo.results import LabTest, lab_tests_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -101,9 +101,11 @@ def chart_of(store: Store, patient: Json, on: date) -> Chart:
         person_of(patient, on),
         tuple(_problem(one) for one in sorted(of("Condition"), key=_is_over)),
         tuple(_medications(store, of)),
-        tuple(tests_of(one for one in observations if not _category(one) & (_VITALS | _SCORES))),
-        tuple(tests_of(one for one in observations if _category(one) & _VITALS)),
-        tuple(tests_of(one for one in observations if _category(one) & _SCORES)),
+        tuple(
+            lab_tests_of(one for one in observations if not _category(one) & (_VITALS | _SCORES))
+        ),
+        tuple(lab_tests_of(one for one in observations if _category(one) & _VITALS)),
+        tuple(lab_tests_of(one for one in observations if _category(one) & _SCORES)),
         tuple(_procedure(one) for one in of("Procedure")),
         tuple(_order(one) for one in of("ServiceRequest")),
     )

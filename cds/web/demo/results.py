@@ -59,7 +59,7 @@ class LabTest:
         return len(self.results) > 1
 
 
-def tests_of(observations: Iterable[Json]) -> list[LabTest]:
+def lab_tests_of(observations: Iterable[Json]) -> list[LabTest]:
     """One row for each test, in the order in which the tests came; panels are left out."""
     by_test: dict[str, list[Json]] = {}
     for observation in observations:

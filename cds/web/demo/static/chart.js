@@ -95,8 +95,9 @@ function takeDay(fresh) {
   byId("today-words").replaceChildren(...fresh.getElementById("today-words").childNodes);
   for (const id of ["today-day", "add-day"]) byId(id).defaultValue = byId(id).value = today;
   const back = document.querySelector('[data-move="reset"]');
+  const hadFocus = document.activeElement === back;
   back.disabled = fresh.querySelector('[data-move="reset"]').disabled;
-  if (back.disabled && document.activeElement === document.body) byId("today-day").focus();
+  if (hadFocus && back.disabled) byId("today-day").focus();
 }
 
 async function stop(reference) {
