@@ -7,15 +7,18 @@ import time
 from collections import OrderedDict
 from contextlib import contextmanager
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
+
+from gunicorn.http.errors import ParseException
 
 from cds.web.errors import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 _BURST_SECONDS = 2.0
 _MOST_CLIENTS = 4_096
+_PIECE = 1 << 18
 
 
 class Gate:
@@ -77,3 +80,41 @@ def is_counted(address: str | None) -> bool:
         return address is None or not ip_address(address.partition("%")[0]).is_loopback
     except ValueError:
         return True
+
+
+def read_body(environ: Mapping[str, Any], most: int) -> bytes:
+    """The body of a WSGI request, announced or in chunks.
+
+    Raises:
+        Refused: 413, it is larger than `most` bytes; 400, it breaks off.
+    """
+    announced = str(environ.get("CONTENT_LENGTH") or "")
+    length = int(announced) if announced.isascii() and announced.isdigit() else None
+    if length is None and not environ.get("wsgi.input_terminated"):
+        return b""  # nothing says where it would end, so there is none
+    if length is not None and length > most:
+        raise _too_large(most)
+    try:
+        body = _read(environ["wsgi.input"], most + 1 if length is None else length)
+    except (OSError, ValueError, ParseException):
+        raise _broken_off() from None
+    if len(body) > most:
+        raise _too_large(most)
+    if length is not None and len(body) < length:
+        raise _broken_off()
+    return body
+
+
+def _read(stream: IO[bytes], most: int) -> bytes:
+    body = bytearray()
+    while len(body) < most and (piece := stream.read(min(_PIECE, most - len(body)))):
+        body += piece
+    return bytes(body)
+
+
+def _too_large(most: int) -> Refused:
+    return Refused(413, f"The request is larger than {most} bytes; send less in prefetch.")
+
+
+def _broken_off() -> Refused:
+    return Refused(400, "The request breaks off before its end; send it again.")

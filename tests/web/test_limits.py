@@ -1,0 +1,127 @@
+"""Limits: refusals at once, with the time after which to come back."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+
+from cds.web.errors import Refused
+from cds.web.limits import Gate, Rate, is_counted
+from cds.web.worker import Patience, broken_request
+
+
+def test_the_gate_holds_so_many_and_tells_the_others_at_once() -> None:
+    gate = Gate(2)
+    with gate.entered(), gate.entered(), pytest.raises(Refused) as refused, gate.entered():
+        pass
+    assert (refused.value.status, refused.value.retry_after) == (503, 1)
+    with gate.entered(), gate.entered():
+        pass  # both places are free again
+
+
+def test_a_place_is_free_again_after_a_call_that_failed() -> None:
+    gate = Gate(1)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError), gate.entered():
+            raise ZeroDivisionError
+
+
+def test_a_client_may_call_in_a_burst_but_not_for_ever() -> None:
+    now = [0.0]
+    rate = Rate(10, clock=lambda: now[0])
+    for _ in range(20):
+        rate.admit("a")
+    with pytest.raises(Refused) as refused:
+        rate.admit("a")
+    assert (refused.value.status, refused.value.retry_after) == (429, 1)
+    rate.admit("b")  # another client is not concerned
+    now[0] = 1.0
+    for _ in range(10):
+        rate.admit("a")
+    with pytest.raises(Refused):
+        rate.admit("a")
+
+
+def test_refused_calls_do_not_prolong_the_wait() -> None:
+    now = [0.0]
+    rate = Rate(1, clock=lambda: now[0])
+    for _ in range(2):
+        rate.admit("a")
+    for now[0] in (0.2, 0.4, 0.6, 0.8):
+        with pytest.raises(Refused):
+            rate.admit("a")
+    now[0] = 1.1
+    rate.admit("a")
+
+
+def test_many_clients_take_no_more_memory_than_some() -> None:
+    rate = Rate(1)
+    for number in range(10_000):
+        rate.admit(str(number))
+    assert len(rate._left) <= 4_096
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("127.0.0.1", False),
+        ("::1", False),
+        ("10.0.0.7", True),
+        ("2001:db8::1", True),
+        ("fe80::1%eth0", True),
+        (None, True),
+        ("unknown", True),
+    ],
+)
+def test_this_machine_is_not_counted(address: str | None, *, counted: bool) -> None:
+    assert is_counted(address) is counted
+
+
+def test_a_client_that_does_not_finish_sending_is_cut_off() -> None:
+    now = [0.0]
+    patience = Patience(10, clock=lambda: now[0])
+    ours, theirs = socket.socketpair()
+    patience.begin(ours)
+    got: list[bytes] = []
+    reader = threading.Thread(target=lambda: got.append(ours.recv(10)))
+    reader.start()
+    now[0] = 9.0
+    patience.cut()
+    reader.join(timeout=0.1)
+    assert reader.is_alive()
+    now[0] = 11.0
+    patience.cut()
+    reader.join(timeout=2)
+    assert got == [b""]
+    ours.sendall(b"answer")  # what was worked out may still be said
+    assert theirs.recv(10) == b"answer"
+    now[0] = 21.0
+    patience.cut()
+    with pytest.raises(OSError, match="pipe"):
+        ours.sendall(b"more")
+    ours.close()
+    theirs.close()
+
+
+def test_who_was_answered_in_time_is_left_alone() -> None:
+    now = [0.0]
+    patience = Patience(10, clock=lambda: now[0])
+    ours, theirs = socket.socketpair()
+    patience.begin(ours)
+    patience.end(ours)
+    now[0] = 100.0
+    patience.cut()
+    theirs.sendall(b"next")
+    assert ours.recv(10) == b"next"
+    ours.close()
+    theirs.close()
+
+
+@pytest.mark.parametrize("status", [400, 414, 417, 431, 500])
+def test_what_was_no_http_is_answered_in_the_contract_s_form(status: int) -> None:
+    head, _, body = broken_request(status).partition(b"\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {status} ".encode())
+    assert f"Content-Length: {len(body)}".encode() in head
+    assert b'"resourceType":"OperationOutcome"' in body
