@@ -186,6 +186,22 @@ def _dialect(text: str) -> str:
     return text.lower()
 
 
+def _header_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,63}", text, re.ASCII):
+        message = "it is no name of an HTTP header; write for example X-Remote-User"
+        raise ValueError(message)
+    return text
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    for word in _words(text):
+        address = _web_address(word)
+        if address.path not in {"", "/"} or re.search(r"[;'\"]", word):
+            message = "an origin has no path; write only https://host"
+            raise ValueError(message)
+    return tuple(word.rstrip("/") for word in _words(text))
+
+
 def default_database_url(env: Mapping[str, str]) -> str:
     """SQLite in the user's data folder, where this system keeps such folders.
 
@@ -253,6 +269,15 @@ class Settings:
     )
     client_rate: int = _setting(
         _whole(1, 100_000), "calls a second of one client to one process", 100
+    )
+    page_minutes: int = _setting(
+        _whole(0, 1_440), "how long the link to the page behind a card lasts; 0: no links", 15
+    )
+    page_sign_on: str | None = _setting(
+        _header_name, "header in which the hospital's sign-on names who reads a page", None
+    )
+    frame_ancestors: tuple[str, ...] = _setting(
+        _origins, "origins that may show the page in a frame", ()
     )
     keep_comments: bool = _setting(_switch, "keep the free text of users' feedback", default=False)
     max_response_bytes: int = _setting(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cds.core.criterion import Decision, Determination
 
 _NAMESPACE = uuid.UUID("6f0c1f0e-1d0a-5d5c-9a39-1f6f2f0b7c11")
+PAGE_LABEL = "All criteria and evidence"
 OVERRIDE_SYSTEM = "https://trial-cds.org/CodeSystem/override-reason"
 TOPIC_SYSTEM = "https://trial-cds.org/CodeSystem/card-topic"
 OVERRIDE_REASONS = {
@@ -58,17 +59,35 @@ class CardSettings(msgspec.Struct, frozen=True):
     dated: bool = False
 
 
-def cards_for(assessment: Assessment, settings: CardSettings) -> list[dict[str, Any]]:
-    """The cards of one assessment, ready for JSON."""
+def shown_trials(assessment: Assessment, settings: CardSettings) -> list[str]:
+    """The ids of the trials that cards are about, the most actionable first."""
+    return [d.trial.id for d in _shown(assessment, settings)]
+
+
+def cards_for(
+    assessment: Assessment, settings: CardSettings, pages: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """The cards of one assessment, ready for JSON.
+
+    `pages` are the addresses of the determination pages by trial id, and under "" the one that
+    lists all of them; without it cards carry no such link.
+    """
+    pages = pages or {}
     wanted = [d for d in assessment.determinations if d.trial.id not in settings.trials_off]
-    shown = [d for d in wanted if _is_shown(d, assessment, settings)]
-    shown.sort(key=_actionable)
+    shown = _shown(assessment, settings)
     offered: set[str] = set()  # a test that two trials need is ordered once
-    cards = [trial_card(assessment, d, settings, offered) for d in shown]
+    cards = [
+        trial_card(assessment, d, settings, offered, page=pages.get(d.trial.id)) for d in shown
+    ]
     unreadable = [d for d in wanted if d.target.status is Status.UNKNOWN]
     if unreadable:
         cards.append(_unreadable_card(assessment, unreadable))
     return cards
+
+
+def _shown(assessment: Assessment, settings: CardSettings) -> list[Determination]:
+    wanted = [d for d in assessment.determinations if d.trial.id not in settings.trials_off]
+    return sorted((d for d in wanted if _is_shown(d, assessment, settings)), key=_actionable)
 
 
 def _is_shown(determination: Determination, assessment: Assessment, settings: CardSettings) -> bool:
@@ -90,8 +109,13 @@ def trial_card(
     determination: Determination,
     settings: CardSettings,
     offered: set[str],
+    *,
+    page: str | None = None,
 ) -> dict[str, Any]:
-    """The card about one trial; `offered` are the tests that earlier cards offer to order."""
+    """The card about one trial; `offered` are the tests that earlier cards offer to order.
+
+    `page` is the address of the determination page.
+    """
     trial = determination.trial
     identity = _identity(assessment, determination)
     card: dict[str, Any] = {
@@ -109,7 +133,8 @@ def trial_card(
             },
         },
         "links": [
-            {"label": f"{trial.id} on ClinicalTrials.gov", "url": trial.url, "type": "absolute"}
+            *_page_link(page),
+            {"label": f"{trial.id} on ClinicalTrials.gov", "url": trial.url, "type": "absolute"},
         ],
         "overrideReasons": [
             {"code": code, "system": OVERRIDE_SYSTEM, "display": display}
@@ -129,6 +154,10 @@ def trial_card(
         card["suggestions"] = orders
         card["selectionBehavior"] = "any"
     return card
+
+
+def _page_link(page: str | None) -> list[dict[str, str]]:
+    return [] if page is None else [{"label": PAGE_LABEL, "url": page, "type": "absolute"}]
 
 
 def topic_code(trial: str, overall: Overall) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~])")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_ISO_DAY = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)\b(?:T[\d:.]+(?:Z|[+-]\d\d:\d\d)?)?")
+_ISO_DAY = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)(?:T[\d:.]+(?:Z|[+-]\d\d:\d\d)?)?(?![\w-])")
 _POWER = re.compile(r"\b10\*(\d+)/")
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _UNITS = {

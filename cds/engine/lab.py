@@ -106,6 +106,17 @@ class Lab(msgspec.Struct, frozen=True):
         """A leaf has none."""
         return iter(())
 
+    def limits(self, result: Result, patient: Patient, asked: Evaluation) -> tuple[Decimal, ...]:
+        """What the bounds that apply to the patient come to for one result, each once.
+
+        Empty where they need an upper limit of normal and the result carries none that fits.
+        """
+        bounds = self._bounds_for(patient)
+        if any(bound.uln is not None for bound in bounds):
+            highs = upper_limits(result, patient, asked)
+            return tuple(dict.fromkeys(b.against(high) for b in bounds for high in highs))
+        return tuple(dict.fromkeys(bound.value for bound in bounds))
+
     def _candidates(self, facts: Facts, asked: Evaluation) -> tuple[list[Result], list[Result]]:
         """Results with a value that are not after the evaluation instant, and those passed over."""
         valued: list[Result] = []
@@ -319,6 +330,11 @@ class Lab(msgspec.Struct, frozen=True):
             return f"{lead} {words} = {' or '.join(limits)}" if limits else f"{lead} {words}"
         times = _times_uln(results, highs, bounds[0].uln)
         return f"{times}, {lead} {words}" if times else f"{lead} {words}"
+
+
+def upper_limits(result: Result, patient: Patient, asked: Evaluation) -> tuple[Decimal, ...]:
+    """The upper limits of normal on the result that fit the patient, in the canonical unit."""
+    return _highs(result, patient, asked)[0]
 
 
 _WHY = {

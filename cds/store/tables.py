@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, DateTime, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -40,3 +51,14 @@ seen_tokens = Table(
     Column("expires", BigInteger, nullable=False, index=True),
 )
 """Tokens that were used, by a digest of issuer and `jti`, until they expire (Unix seconds)."""
+
+pages = Table(
+    "pages",
+    metadata,
+    Column("address", String(64), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("expires", BigInteger, nullable=False, index=True),
+    Column("reader", String(64)),
+)
+"""Determination pages until their links end (Unix seconds). `sealed` can be opened with the link
+alone, of which `address` is a digest. `reader` is a digest of who opened it first."""

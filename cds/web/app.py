@@ -16,7 +16,8 @@ from cds.web.clients import load_clients
 from cds.web.errors import Refused, refusal
 from cds.web.feedback import FeedbackService
 from cds.web.hook import HookService
-from cds.web.limits import Gate, Rate, is_counted
+from cds.web.limits import Gate, Rate, is_counted, read_body
+from cds.web.report.links import ReportService
 from cds.web.request import HOOK, SERVICE
 from cds.web.trust import Caller, Trust
 
@@ -66,8 +67,11 @@ def create_app(
     app = Flask("trial-cds", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     store = app.extensions[_STORE] = Store(settings.database_url)
-    door = _Door(settings, _trust(settings, store), settings.public_url or address)
-    _register_discovery(app, HookService(settings, content, today), door, settings)
+    address = settings.public_url or address
+    door = _Door(settings, _trust(settings, store), address)
+    reports = ReportService(settings, content, store, address)
+    _register_discovery(app, HookService(settings, content, today, reports), door, settings)
+    app.register_blueprint(reports.pages())
     _register_feedback(app, settings, store, door)
     _register_health(app, content, store)
     _register_errors(app)
@@ -101,6 +105,7 @@ class _Door:
         self._trust = trust
         self._rate = Rate(settings.client_rate)
         self._address = address.rstrip("/")
+        self._most_bytes = settings.max_body_bytes
 
     def caller(self, path: str) -> Caller:
         """Who calls the endpoint at `path`.
@@ -125,18 +130,17 @@ class _Door:
         if "Authorization" in request.headers:
             self._trust.caller(request.headers["Authorization"], f"{self._address}{path}")
 
-    @staticmethod
-    def body() -> bytes:
+    def body(self) -> bytes:
         """The JSON that was sent, as bytes.
 
         Raises:
-            Refused: 415, it is something else, or packed.
+            Refused: 415, it is something else, or packed; 413, it is too large; 400, it breaks off.
         """
         if request.mimetype != "application/json":
             raise Refused(415, "Send the request as application/json.")
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise Refused(415, "Send the request unpacked, without Content-Encoding.")
-        return request.get_data(cache=False)
+        return read_body(request.environ, self._most_bytes)
 
 
 def _register_discovery(app: Flask, service: HookService, door: _Door, settings: Settings) -> None:

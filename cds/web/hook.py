@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 import cds
-from cds.assess import assess
-from cds.cards.card import CardSettings, cards_for
+from cds.assess import assess_facts
+from cds.cards.card import CardSettings, cards_for, shown_trials
 from cds.core.when import Evaluation
+from cds.fhir.facts import facts_from
 from cds.fhir.prefetch import TEMPLATES
 from cds.fhir.record import UnusableInput, record_from_prefetch
 from cds.web.errors import Refused
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from cds.fhir.outbound import Deadline
     from cds.fhir.record import Record
     from cds.settings import Settings
+    from cds.web.report.links import ReportService
     from cds.web.request import HookRequest
     from cds.web.trust import Caller
 
@@ -32,7 +34,14 @@ if TYPE_CHECKING:
 class HookService:
     """Answers patient-view requests from settings and content; holds nothing about patients."""
 
-    def __init__(self, settings: Settings, content: Content, today: Callable[[], date]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        content: Content,
+        today: Callable[[], date],
+        reports: ReportService,
+    ) -> None:
+        self._reports = reports
         self._settings = settings
         self._content = content
         self._today = today
@@ -93,8 +102,17 @@ class HookService:
         if record.patient is None:
             says = "The Patient is neither in prefetch nor can it be fetched; send it as prefetch."
             raise Refused(412, says)
-        assessment = assess(record, self._content, asked)
-        return msgspec.json.encode({"cards": cards_for(assessment, self._cards[dialect])})
+        facts = facts_from(record, self._content.terminology, asked.zone, self._content.units)
+        assessment = assess_facts(facts, self._content, asked)
+        cards = self._cards[dialect]
+        pages = self._reports.addresses(
+            assessment,
+            facts,
+            asked,
+            trials=shown_trials(assessment, cards),
+            reader=f"{caller.issuer or ''}|{request.user}",
+        )
+        return msgspec.json.encode({"cards": cards_for(assessment, cards, pages)})
 
     def _prefetched(self, request: HookRequest) -> Record:
         try:

@@ -22,12 +22,13 @@ class Authorization(msgspec.Struct, frozen=True):
 
 class _Context(msgspec.Struct, frozen=True, rename="camel"):
     patient_id: str
+    user_id: msgspec.Raw = msgspec.Raw()
 
 
 class HookRequest(msgspec.Struct, frozen=True, rename="camel"):
     """A patient-view request; prefetch values stay undecoded until a record is made of them.
 
-    Members that nobody needs are not read: who the user is, what the token may do, extensions.
+    Members that nobody needs are not read: what the token may do, extensions.
     """
 
     hook: str
@@ -41,6 +42,11 @@ class HookRequest(msgspec.Struct, frozen=True, rename="camel"):
     def patient_id(self) -> str:
         """The FHIR id of the patient whose chart is open."""
         return self.context.patient_id
+
+    @property
+    def user(self) -> str:
+        """Who has the chart open, as the client says it; good for telling readers apart only."""
+        return bytes(self.context.user_id).decode(errors="replace")
 
 
 _decoder = msgspec.json.Decoder(HookRequest)

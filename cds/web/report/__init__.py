@@ -1,0 +1,1 @@
+"""The determination page: behind a card, every criterion with its evidence."""

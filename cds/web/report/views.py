@@ -1,0 +1,169 @@
+"""The pages' addresses: `/determinations/<token>/<trial>`, and who may read what is there."""
+
+from __future__ import annotations
+
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response, request
+
+from cds.store.fault import StoreFault
+from cds.web.report.drawing import HEIGHT, WIDTH, axis_of, bar_of, chart_of
+from cds.web.report.sealing import address_of, unseal
+from cds.web.report.words import LANGUAGES, STATUSES, UNREVIEWED, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cds.store.pages import Pages
+    from cds.web.report.model import Report, Row, TrialReport
+
+PREFIX = "/determinations"
+_NO_READER = HTTPStatus.UNAUTHORIZED
+_ENDED = HTTPStatus.NOT_FOUND
+_OTHER_READER = HTTPStatus.FORBIDDEN
+_LATER = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class _Closed(Exception):  # noqa: N818 - a decision, not an accident
+    """The page is not shown; `status` says why."""
+
+    def __init__(self, status: HTTPStatus) -> None:
+        super().__init__(status.phrase)
+        self.status = status
+
+
+class Reader:
+    """Opens kept pages for those who may read them.
+
+    `sign_on` is the header in which the hospital's sign-on names the user; None where nobody but
+    this machine can reach the service.
+    """
+
+    def __init__(
+        self, pages: Pages, sign_on: str | None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._pages = pages
+        self._sign_on = sign_on
+        self._clock = clock
+
+    def report(self, token: str) -> Report:
+        """The report behind a link.
+
+        Raises:
+            _Closed: the link is none, has ended or is somebody else's, or nobody has signed on.
+        """
+        reader = None
+        if self._sign_on is not None:
+            reader = request.headers.get(self._sign_on, "").strip()
+            if not reader:
+                raise _Closed(_NO_READER)
+        address = address_of(token)
+        if address is None:
+            raise _Closed(_ENDED)
+        try:
+            kept = self._pages.open(address, reader=reader, now=int(self._clock()))
+        except StoreFault:
+            raise _Closed(_LATER) from None
+        if kept is None:
+            raise _Closed(_ENDED)
+        if not kept.reader_fits:
+            raise _Closed(_OTHER_READER)
+        report = unseal(kept.sealed, token)
+        if report is None:
+            raise _Closed(_ENDED)
+        return report
+
+
+def report_pages(reader: Reader, frame_ancestors: tuple[str, ...]) -> Blueprint:
+    """The blueprint with the pages; `frame_ancestors` are origins that may show them in a frame."""
+    pages = Blueprint("determinations", __name__, url_prefix=PREFIX, static_folder="static")
+    headers = _headers(frame_ancestors)
+
+    @pages.get("/<string(length=43):token>")
+    def all_trials(token: str) -> Response:
+        report = reader.report(token)
+        if len(report.trials) == 1:
+            return _page("trial.html", report=report, trial=report.trials[0], token=token)
+        return _page("trials.html", report=report, token=token)
+
+    @pages.get("/<string(length=43):token>/<trial>")
+    def one_trial(token: str, trial: str) -> Response:
+        report = reader.report(token)
+        found = report.trial(trial)
+        if found is None:
+            raise _Closed(_ENDED)
+        return _page("trial.html", report=report, trial=found, token=token)
+
+    @pages.errorhandler(_Closed)
+    def closed(problem: _Closed) -> Response:
+        response = _page("closed.html", why=problem.status.value)
+        response.status_code = problem.status
+        return response
+
+    @pages.after_request
+    def guarded(response: Response) -> Response:
+        response.headers.update(headers)
+        return response
+
+    return pages
+
+
+def _headers(frame_ancestors: tuple[str, ...]) -> dict[str, str]:
+    ancestors = " ".join(frame_ancestors) or "'none'"
+    return {
+        "Content-Security-Policy": (
+            "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+            f"form-action 'none'; frame-ancestors {ancestors}"
+        ),
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "X-Robots-Tag": "noindex, nofollow",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    }
+
+
+def _language() -> str:
+    asked = request.args.get("lang", "")
+    if asked in LANGUAGES:
+        return asked
+    return request.accept_languages.best_match(list(LANGUAGES), default="en")
+
+
+def _page(template: str, **shown: object) -> Response:
+    language = _language()
+    status = request.args.get("status", "")
+    text = (
+        environment(language)
+        .get_template(template)
+        .render(
+            language=language,
+            unreviewed=language in UNREVIEWED,
+            asked_language=request.args.get("lang", ""),
+            status=status if status in STATUSES else "",
+            all_open=request.args.get("view") == "all",
+            prefix=PREFIX,
+            path=request.path,
+            pictures=_pictures,
+            chart_of=chart_of,
+            chart_size=(WIDTH, HEIGHT),
+            **shown,
+        )
+    )
+    response = Response(text, content_type="text/html; charset=utf-8")
+    response.headers["Content-Language"] = language
+    response.headers["Vary"] = "Accept-Language"
+    return response
+
+
+def _pictures(report: Report, trial: TrialReport, *, look_back: bool) -> dict[str, object] | None:
+    """One timeline: its axis and, row by row, what is drawn; None where there is nothing."""
+    rows: list[Row] = [row for row in trial.timeline if row.look_back is look_back]
+    if not rows:
+        return None
+    axis = axis_of(rows, report.on)
+    return {"axis": axis, "rows": [(row, bar_of(row, axis, report.on)) for row in rows]}

@@ -1,0 +1,71 @@
+"""The page's words in a language: gettext catalogs around Jinja templates.
+
+What the protocol says, our reading, reasons and values are not translated: they are English, and
+the templates mark them so.
+"""
+
+from __future__ import annotations
+
+import gettext
+from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from cds.cards.words import readable, spoken_date
+from cds.engine.words import number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from decimal import Decimal
+
+DOMAIN = "trial-cds"
+LOCALES = Path(__file__).resolve().parent.parent / "locale"
+LANGUAGES: Mapping[str, str] = {"en": "English", "zh-CN": "简体中文"}
+"""Language tag → the language's own name. English is what the templates are written in."""
+
+UNREVIEWED = frozenset({"zh-CN"})
+"""Languages whose words no clinician has reviewed yet; the page says so."""
+
+SHAPES = {"fail": "✗", "unknown": "?", "review": "☐", "pass": "✓"}
+STATUSES = tuple(SHAPES)
+"""In the order in which a reader needs them."""
+
+
+@cache
+def environment(language: str) -> Environment:
+    """The templates in one of LANGUAGES."""
+    made = Environment(
+        loader=PackageLoader("cds.web.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    said = gettext.NullTranslations()
+    if language != "en":
+        tag = language.replace("-", "_")
+        said = gettext.translation(DOMAIN, str(LOCALES), languages=[tag])
+    made.install_gettext_translations(said, newstyle=True)  # type: ignore[attr-defined]
+    made.filters["day"] = _day_in(language)
+    made.filters["readable"] = readable
+    made.filters["short"] = _short
+    made.filters["eve"] = lambda day: day - timedelta(days=1)
+    made.globals.update(languages=LANGUAGES, shapes=SHAPES, statuses=STATUSES)
+    return made
+
+
+def _short(value: Decimal) -> str:
+    """A number for the eye: four significant digits at least, whole numbers as they are."""
+    places = max(3 - value.adjusted(), 0) if value else 0
+    return number(round(value, places))
+
+
+def _day_in(language: str) -> Callable[[date], str]:
+    def chinese(day: date) -> str:
+        return f"{day.year}年{day.month}月{day.day}日"
+
+    return chinese if language == "zh-CN" else spoken_date
