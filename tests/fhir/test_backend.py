@@ -347,10 +347,12 @@ def test_the_double_notices_each_claim_that_is_wrong(
     hospital: Hospital, claims: dict[str, Any], fault: str
 ) -> None:
     client = read_client(CLIENT, pem(EC), "ec")
-    sound = assertion(client, hospital.authorization.url, int(time.time()))
-    with_fault = jwt.decode(sound, options={"verify_signature": False}) | claims
-    wrong = {key: value for key, value in with_fault.items() if value is not None}
+    sound, other = (
+        assertion(client, hospital.authorization.url, int(time.time())) for _ in range(2)
+    )
+    changed = jwt.decode(sound, options={"verify_signature": False}) | claims
+    wrong = {key: value for key, value in changed.items() if value is not None}
     token = jwt.encode(wrong, EC, "ES384", headers={"kid": "ec"})
-    assert list(hospital.authorization.faults_of(sound)) == []
     assert list(hospital.authorization.faults_of(token)) == [fault]
-    assert list(hospital.authorization.faults_of(sound)) == ["jti"]
+    assert list(hospital.authorization.faults_of(other)) == []
+    assert list(hospital.authorization.faults_of(other)) == ["jti"]
