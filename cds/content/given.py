@@ -78,6 +78,7 @@ _COURSE = {
     "completed": Course.PAST,
     "stopped": Course.PAST,
     "on-hold": Course.UNCERTAIN,
+    "intended": Course.INTENDED,
     "unknown": Course.UNCERTAIN,
 }
 _PRESENCE = {"positive": Truth.MET, "negative": Truth.NOT_MET, "indeterminate": Truth.UNKNOWN}
@@ -297,12 +298,13 @@ class GivenReader:
         dates = [read_when(text, UTC) for text in _list(done)]
         if None in dates:
             self._fault(row.line_of("done"), f"{done!r} is no date.")
+        running = row.get("status") == "in-progress" and len(dates) < 2  # noqa: PLR2004
         procedure = Procedure(
             f"Procedure/p{number}",
             str(row.get("display", concept.replace("_", " "))),
             start=dates[0] if dates else None,
-            end=dates[1] if len(dates) > 1 else None,
-            running=row.get("status") == "in-progress" and len(dates) < 2,  # noqa: PLR2004
+            end=dates[-1] if dates and not running else None,
+            running=running,
             doubtful=row.get("status") == "unknown",
             concepts=frozenset({concept, *_list(row.get("also"))}),
         )

@@ -121,6 +121,8 @@ class Condition(msgspec.Struct, frozen=True, gc=False):
 class Procedure(msgspec.Struct, frozen=True, gc=False):
     """One Procedure that was or is being done. `running`: in progress, without an end.
 
+    `start` and `end` are the same for what was done on one day; `end` None: not recorded.
+
     `doubtful`: its status does not say whether it was done.
     """
 
@@ -139,6 +141,7 @@ class Course(Enum):
     ACTIVE = "active"
     PAST = "past"
     UNCERTAIN = "uncertain"
+    INTENDED = "intended"
 
 
 class Exposure(msgspec.Struct, frozen=True, gc=False):

@@ -157,6 +157,8 @@ class Medication(msgspec.Struct, frozen=True):
     def _weight(self, exposure: Exposure, asked: Evaluation) -> Weight | None:
         if exposure.start is not None and exposure.start.start > asked.end:
             return Weight.DECIDES if self.planned else None
+        if exposure.course is Course.INTENDED and not _in_force(exposure, asked):
+            return None
         if self.time is Time.EVER:
             return Weight.DECIDES
         if self.time is Time.CURRENT:
@@ -169,7 +171,7 @@ class Medication(msgspec.Struct, frozen=True):
             return None
         if exposure.end is not None:
             return self.within.clear_of(exposure.end.last)
-        if exposure.course is Course.ACTIVE:
+        if _is_running(exposure):
             return None
         assumed = exposure.assumed_end
         return None if assumed is None else self.within.clear_of(assumed.last)
@@ -180,7 +182,7 @@ class Medication(msgspec.Struct, frozen=True):
         if exposure.end is not None:
             return f"last taken {day(exposure.end)}"
         since = f" since {day(exposure.start)}" if exposure.start is not None else ""
-        if exposure.course is Course.ACTIVE:
+        if _is_running(exposure):
             return f"current{since}"
         if exposure.course is Course.UNCERTAIN:
             return f"on hold or status unknown{since}"
@@ -191,16 +193,26 @@ class Medication(msgspec.Struct, frozen=True):
         return f"stopped{began}, last use not recorded"
 
 
+def _in_force(exposure: Exposure, asked: Evaluation) -> bool:
+    """Whether what was intended may be taken by its dates on the day that is asked about."""
+    return exposure.end is None or exposure.end.last >= asked.on
+
+
+def _is_running(exposure: Exposure) -> bool:
+    """Whether an entry without an end is taken until today by its status."""
+    return exposure.course in {Course.ACTIVE, Course.INTENDED}
+
+
 def _weight_now(exposure: Exposure, asked: Evaluation) -> Weight:
     """Completed and stopped are past, with or without dates; on-hold without an end is unknown."""
     if exposure.course is Course.PAST:
         return Weight.AGAINST
     if exposure.end is None:
-        running = exposure.course is Course.ACTIVE and not exposure.dates_unreadable
+        running = _is_running(exposure) and not exposure.dates_unreadable
         return Weight.DECIDES if running else Weight.UNDATED
     if exposure.end.last < asked.on:
         return Weight.AGAINST
-    if exposure.course is Course.ACTIVE and exposure.end.first >= asked.on:
+    if _is_running(exposure) and exposure.end.first >= asked.on:
         return Weight.DECIDES
     return Weight.UNDATED
 
@@ -218,7 +230,7 @@ def _weight_in_window(  # noqa: PLR0911 - the cases of the protocol, in order
         return Weight.DECIDES if inside is Truth.MET else Weight.AGAINST
     if exposure.dates_unreadable:
         return Weight.UNDATED
-    if exposure.course is Course.ACTIVE:
+    if _is_running(exposure):
         return Weight.DECIDES
     assumed = exposure.assumed_end
     if assumed is not None and within.covers(assumed, asked.on) is Truth.NOT_MET:

@@ -99,7 +99,8 @@ class ProcedureDone(msgspec.Struct, frozen=True):
         if procedure.start and self.within.covers(procedure.start, asked.on) is Truth.MET:
             return Weight.DECIDES
         inside = self.within.covers(last, asked.on)
-        if inside is Truth.UNKNOWN:
+        if inside is Truth.UNKNOWN or (inside is Truth.NOT_MET and procedure.end is None):
+            # Begun before the window, its end not recorded: it may reach into it.
             return Weight.UNDATED
         return Weight.DECIDES if inside is Truth.MET else self.older
 

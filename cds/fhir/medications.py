@@ -37,7 +37,7 @@ _ACTIVE, _PAST, _UNCERTAIN = Course.ACTIVE, Course.PAST, Course.UNCERTAIN
 _COURSES: Mapping[str, Mapping[str, Course | None]] = {
     "MedicationStatement": {
         "active": _ACTIVE, "completed": _PAST, "stopped": _PAST, "on-hold": _UNCERTAIN,
-        "unknown": _UNCERTAIN, "intended": _ACTIVE, "not-taken": None, "entered-in-error": None,
+        "unknown": _UNCERTAIN, "intended": Course.INTENDED, "not-taken": None, "entered-in-error": None,
     },
     "MedicationRequest": {
         "active": _ACTIVE, "completed": _PAST, "stopped": _PAST, "on-hold": _UNCERTAIN,

@@ -81,6 +81,8 @@ def taken(
         (drug(Course.PAST, end="2026-02"), Truth.UNKNOWN, None),
         (drug(Course.ACTIVE, "2026-03-05"), Truth.NOT_MET, None),
         (drug(Course.ACTIVE, dates_unreadable=True), Truth.UNKNOWN, None),
+        (drug(Course.INTENDED, "2026-01-01"), Truth.MET, None),
+        (drug(Course.INTENDED, "2026-01-01", "2026-02-28"), Truth.NOT_MET, None),
     ],
 )
 def test_when_a_drug_was_last_taken_decides_a_washout(
@@ -297,8 +299,9 @@ SURGERY = ProcedureDone(("c",), "surgery", within=Window(Span(days=28)))
 @pytest.mark.parametrize(
     ("start", "end", "truth", "clears_on"),
     [
-        ("2026-02-01", None, Truth.MET, date(2026, 3, 2)),
-        ("2026-01-31", None, Truth.NOT_MET, None),
+        ("2026-02-01", "2026-02-01", Truth.MET, date(2026, 3, 2)),
+        ("2026-01-31", "2026-01-31", Truth.NOT_MET, None),
+        ("2026-01-31", None, Truth.UNKNOWN, None),
         ("2026-01-01", "2026-02-10", Truth.MET, date(2026, 3, 11)),
         (None, None, Truth.UNKNOWN, None),
         ("2026", None, Truth.UNKNOWN, None),

@@ -72,7 +72,7 @@ def said(exposure: Exposure) -> tuple[str | None, str | None, str | None]:
         (statement(status="stopped"), Course.PAST),
         (statement(status="on-hold"), Course.UNCERTAIN),
         (statement(status="unknown"), Course.UNCERTAIN),
-        (statement(status="intended", effectivePeriod={"start": "2026-01-01"}), Course.ACTIVE),
+        (statement(status="intended", effectivePeriod={"start": "2026-01-01"}), Course.INTENDED),
         (request(status="active"), Course.ACTIVE),
         (request(status="completed"), Course.PAST),
         (request(status="stopped"), Course.PAST),
