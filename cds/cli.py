@@ -46,6 +46,18 @@ class _Day(click.ParamType[date]):
             self.fail(f"{value!r} is no calendar date; write it as 2026-03-01.", param, ctx)
 
 
+def _types(context: click.Context, option: click.Parameter, text: str | None) -> tuple[str, ...]:
+    """Resource types, separated by commas."""
+    from cds.fhir.retrieved import KINDS
+
+    types = tuple(part.strip() for part in (text or "").split(",") if part.strip())
+    for name in types:
+        if name not in KINDS.values():
+            message = f"'{name}' is no type that criteria read; write {', '.join(KINDS.values())}."
+            raise click.BadParameter(message, context, option)
+    return types
+
+
 def _stop(says: str) -> NoReturn:
     """End with exit status 2 and one clear sentence on standard error."""
     click.echo(f"trial-cds: {says}", err=True)
@@ -214,6 +226,41 @@ def _token(  # noqa: PLR0913 - each is one option
     return token.access_token
 
 
+@main.command(name="fhir-check")
+@click.argument("base", metavar="BASE")
+@click.option("--patient", metavar="ID", help="Try every search for this patient, too.")
+@_sign_in_options
+def fhir_check(
+    base: str,
+    patient: str | None,
+    **sign_in: Any,  # noqa: ANN401 - what _sign_in_options adds
+) -> None:
+    """List what a FHIR server supports of what is asked, what each gap means, and what to set.
+
+    Ends with status 1 if the server cannot be used as it is.
+
+    \b
+    Example:
+      trial-cds fhir-check https://fhir.example.org/r4
+      trial-cds fhir-check http://127.0.0.1:8090/fhir --patient 4711
+    """
+    from cds.fhir.check import check_server, may_be_used, table
+    from cds.fhir.outbound import Deadline
+    from cds.web.remote import PATIENCE, RemoteFault, servers_for
+
+    settings = _settings()
+    try:
+        servers = servers_for(settings, base)
+        token = _token(servers, settings, base, **sign_in)
+    except RemoteFault as problem:
+        _stop(f"the FHIR server: {problem}")
+    with servers.connect(base, token, Deadline.after(PATIENCE)) as connection:
+        findings = check_server(connection, base, patient)
+    click.echo(table(findings))
+    if not may_be_used(findings):
+        raise SystemExit(1)
+
+
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8080, show_default=True, help="The port to listen on.")
@@ -340,6 +387,81 @@ def explain_code(words: tuple[str, ...]) -> None:
         click.echo(explain.explain_code(content.terminology, system, rest[0], criteria))
     else:
         click.echo(explain.explain_name(content.terminology, " ".join(words), criteria))
+
+
+@main.command()
+@click.argument("source", metavar="SOURCE")
+@click.option("--on", type=_Day(), required=True, help="The planned day of enrolment.")
+@click.option("--out", required=True, metavar="DIR", help="The folder for the results.")
+@click.option("--trial", "trials", multiple=True, metavar="NCT…", help="Only this trial (repeat).")
+@click.option(
+    "--complete",
+    callback=_types,
+    metavar="TYPE,…",
+    help="Types that the export was asked for, though it has no file of them.",
+)
+@click.option(
+    "--not-kept", callback=_types, metavar="TYPE,…", help="Types that the site does not keep."
+)
+@click.option("--strict", is_flag=True, help="Stop at the first broken line.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=lambda: len(os.sched_getaffinity(0)),
+    show_default="all cores",
+    help="How many processes evaluate.",
+)
+def screen(  # noqa: PLR0913 - one argument for each option
+    source: str,
+    on: date,
+    out: str,
+    trials: tuple[str, ...],
+    complete: tuple[str, ...],
+    not_kept: tuple[str, ...],
+    *,
+    strict: bool,
+    workers: int,
+) -> None:
+    """Screen a cohort: a folder of FHIR Bulk Data NDJSON, of Parquet, or of patient Bundles.
+
+    Interrupted, the same command goes on where it stopped.
+
+    \b
+    Example:
+      trial-cds screen export/ --on 2026-03-01 --out screened/
+      trial-cds screen export/ --on 2026-03-01 --out screened/ --complete MedicationStatement
+    """
+    from cds.cohort.fault import CohortFault
+    from cds.cohort.order import Order
+    from cds.cohort.progress import progress_on
+    from cds.cohort.screen import screen as run_screen
+    from cds.cohort.summary import summary
+
+    settings = _settings()
+    content = _content(settings, trials)
+    order = Order(
+        source,
+        out,
+        on,
+        settings.timezone.key,
+        tuple(str(folder.resolve()) for folder in _content_folders(settings)),
+        content.digest,
+        {trial.id: trial.version for trial in content.trials},
+        trials,
+        complete,
+        not_kept,
+        strict,
+        workers,
+    )
+    try:
+        with progress_on(sys.stderr) as progress:
+            finished = run_screen(order, progress)
+    except CohortFault as problem:
+        _stop(str(problem))
+    except KeyboardInterrupt:
+        click.echo("trial-cds: stopped; the same command goes on where it stopped.", err=True)
+        raise SystemExit(130) from None
+    click.echo(summary(finished, out))
 
 
 @main.command()

@@ -1,0 +1,238 @@
+"""What a FHIR server supports of what trial-cds asks, what each gap means, and what to set.
+
+Read off its CapabilityStatement; where a patient is named, also tried out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from cds.core.facts import Retrieval
+from cds.fhir.addresses import read_base
+from cds.fhir.backend import CONFIGURATION, SignInFault, smart_configuration
+from cds.fhir.faults import FhirFault, Why
+from cds.fhir.pages import read_page
+from cds.fhir.retrieved import NEEDED
+from cds.fhir.search import MEDICATION_TYPES, searches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from cds.fhir.search import Fetched
+    from cds.fhir.server import FhirConnection
+
+_SEARCHED = (
+    "Condition",
+    "Observation",
+    "Procedure",
+    "MedicationRequest",
+    "MedicationStatement",
+)
+_READABLE_VERSIONS = ("4.0", "4.3")
+_ALGORITHMS = frozenset({"RS384", "ES384"})
+
+
+class Verdict(Enum):
+    """How a finding bears on the answers."""
+
+    FINE = "ok"
+    GAP = "gap"
+    STOP = "STOP"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the table: what was looked at, what was found, what follows, what to set."""
+
+    what: str
+    verdict: Verdict
+    found: str
+    means: str = ""
+    setting: str = ""
+
+
+def check_server(connection: FhirConnection, base: str, patient_id: str | None) -> list[Finding]:
+    """Everything that can be told about a server; with a patient every search is tried."""
+    try:
+        statement = _statement(connection.read("metadata"))
+    except FhirFault as fault:
+        means = "nothing can be told before that; check the address and the token"
+        return [Finding("CapabilityStatement", Verdict.STOP, fault.why.value, means)]
+    findings = [_version(statement), _address(statement, base)]
+    resources = {str(one.get("type")): one for one in _resources(statement)}
+    findings += _reads(resources)
+    findings += [_search(name, resources.get(name)) for name in _SEARCHED]
+    findings += [_categories(resources.get("Observation")), _includes(resources)]
+    findings.append(_sign_in(connection))
+    if patient_id is not None:
+        fetched = connection.fetch(patient_id, searches({"Patient", *NEEDED}))
+        findings += [_tried(one) for one in fetched]
+    return findings
+
+
+def _statement(body: bytes) -> dict[str, Any]:
+    try:
+        statement = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        statement = None
+    if not isinstance(statement, dict) or statement.get("resourceType") != "CapabilityStatement":
+        raise FhirFault(Why.NOT_FHIR)
+    return statement
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _resources(statement: dict[str, Any]) -> list[dict[str, Any]]:
+    rests = _objects(statement.get("rest"))
+    return [one for rest in rests for one in _objects(rest.get("resource"))]
+
+
+def _version(statement: dict[str, Any]) -> Finding:
+    version = str(statement.get("fhirVersion", "not said"))
+    if version.startswith(_READABLE_VERSIONS):
+        return Finding("FHIR version", Verdict.FINE, version)
+    means = "only R4 and R4B are read; charts of other versions are refused in one sentence"
+    return Finding("FHIR version", Verdict.STOP, version, means, "name the server's R4 base")
+
+
+def _address(statement: dict[str, Any], base: str) -> Finding:
+    """Where the server thinks that it is: its links will lead there."""
+    implementation = statement.get("implementation")
+    own = implementation.get("url") if isinstance(implementation, dict) else None
+    try:
+        same = not isinstance(own, str) or read_base(own) == read_base(base)
+    except FhirFault:
+        same = True  # a remark and no address: the links will tell
+    allow = f"TRIAL_CDS_FHIR_ALLOW={base}"
+    if same:
+        return Finding("own address", Verdict.FINE, "as called, or not said", setting=allow)
+    means = "its next links lead there, so that all but first pages are lost without an alias"
+    return Finding("own address", Verdict.GAP, str(own), means, f"{allow}={own}")
+
+
+def _reads(resources: dict[str, dict[str, Any]]) -> Iterator[Finding]:
+    can = _can(resources.get("Patient"), "read")
+    means = "" if can else "without the Patient nothing can be evaluated: send it as prefetch"
+    yield Finding(
+        "Patient read", Verdict.FINE if can else Verdict.GAP, "yes" if can else "not listed", means
+    )
+
+
+def _can(resource: dict[str, Any] | None, interaction: str) -> bool:
+    """Whether an interaction is listed; a resource that lists none may have all."""
+    if resource is None:
+        return False
+    codes = {one.get("code") for one in _objects(resource.get("interaction"))}
+    return not codes or interaction in codes
+
+
+def _parameters(resource: dict[str, Any] | None) -> set[str]:
+    return {str(one.get("name")) for one in _objects((resource or {}).get("searchParam"))}
+
+
+def _search(name: str, resource: dict[str, Any] | None) -> Finding:
+    what = f"{name}?patient="
+    if _can(resource, "search-type") and "patient" in _parameters(resource):
+        return Finding(what, Verdict.FINE, "yes")
+    found = "no such type" if resource is None else "not listed"
+    if resource is None and name in MEDICATION_TYPES:
+        means = "the other medication list must then be complete; this one is not waited for"
+        return Finding(what, Verdict.GAP, found, means, f"TRIAL_CDS_NOT_KEPT={name}")
+    if name == "Condition":
+        means = "no target diagnosis can be told: one card says so for all trials"
+    else:
+        means = "criteria that need it are unknown unless it comes as prefetch"
+    return Finding(what, Verdict.GAP, found, means, "send it as prefetch")
+
+
+def _categories(resource: dict[str, Any] | None) -> Finding:
+    what = "Observation?category="
+    if "category" in _parameters(resource):
+        return Finding(what, Verdict.FINE, "yes")
+    means = "all Observations of a patient are asked for at once: more pages, slower"
+    return Finding(what, Verdict.GAP, "not listed", means)
+
+
+def _includes(resources: dict[str, dict[str, Any]]) -> Finding:
+    what = "_include of Medications"
+    kept = [name for name in MEDICATION_TYPES[:2] if name in resources]
+    offers = {name: set(resources[name].get("searchInclude") or ()) for name in kept}
+    if all(offers[name] & {"*", f"{name}:medication", f"{name}:*"} for name in kept):
+        return Finding(what, Verdict.FINE, "yes")
+    if _can(resources.get("Medication"), "read"):
+        means = "Medications are read one by one, up to 40 in one call; drugs beyond are unknown"
+    else:
+        means = "drugs that a Medication names, and not the order, are not recognised: review"
+    return Finding(what, Verdict.GAP, "not listed", means)
+
+
+def _sign_in(connection: FhirConnection) -> Finding:
+    what = "SMART Backend Services"
+    try:
+        configuration = smart_configuration(connection.read(CONFIGURATION))
+    except (FhirFault, SignInFault):
+        means = "evaluate --fhir needs --token-file where a token is needed; hooks bring their own"
+        return Finding(what, Verdict.FINE, "not offered", means)
+    offered = configuration.token_endpoint_auth_signing_alg_values_supported
+    if offered is None or _ALGORITHMS & set(offered):
+        setting = "evaluate --client-id … --key-file …"
+        return Finding(what, Verdict.FINE, ", ".join(offered or ["offered"]), "", setting)
+    means = "evaluate --fhir signs with RS384 or ES384; use --token-file"
+    return Finding(what, Verdict.GAP, ", ".join(offered), means)
+
+
+def _tried(fetched: Fetched) -> Finding:
+    what = f"tried: {fetched.covers.replace(':', ' ')}"
+    if fetched.covers == "Patient" and fetched.why is None:
+        return Finding(what, Verdict.FINE, "read")
+    entries, pages = _count(fetched)
+    found = f"{_number(entries, 'entry', 'entries')} on {_number(pages, 'page', 'pages')}"
+    if fetched.state is Retrieval.COMPLETE:
+        return Finding(what, Verdict.FINE, found)
+    why = fetched.why.value if fetched.why is not None else "not said why"
+    if fetched.state is Retrieval.NOT_KEPT:
+        return Finding(what, Verdict.GAP, "no such type", "it is not waited for")
+    if fetched.covers == "Patient":
+        return Finding(what, Verdict.STOP, why, "name a patient whom this token may read")
+    setting = "add =<its own address> to TRIAL_CDS_FHIR_ALLOW" if fetched.why is Why.OUTSIDE else ""
+    means = "what came counts, absence is unknown"
+    if fetched.state is Retrieval.PARTIAL:
+        return Finding(what, Verdict.GAP, f"{found}, then: {why}", means, setting)
+    return Finding(what, Verdict.GAP, why, "criteria that need it are unknown", setting)
+
+
+def _count(fetched: Fetched) -> tuple[int, int]:
+    entries = 0
+    for body in fetched.bodies:
+        try:
+            entries += len(read_page(body, fetched.search.resource_type).ids)
+        except FhirFault:
+            continue  # a single resource, or what a page was cut short by
+    return entries, len(fetched.bodies)
+
+
+def _number(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
+
+
+def table(findings: Iterable[Finding]) -> str:
+    """The findings as text: one line each, what follows and what to set indented below."""
+    rows = list(findings)
+    width = max(len(row.what) for row in rows)
+    lines: list[str] = []
+    for row in rows:
+        lines.append(f"{row.verdict.value:<4}  {row.what:<{width}}  {row.found}")
+        lines += [f"{'':<6}{'':<{width}}  → {row.means}"] if row.means else []
+        lines += [f"{'':<6}{'':<{width}}    {row.setting}"] if row.setting else []
+    return "\n".join(lines)
+
+
+def may_be_used(findings: Iterable[Finding]) -> bool:
+    """Whether nothing stands in the way altogether."""
+    return all(row.verdict is not Verdict.STOP for row in findings)
