@@ -79,7 +79,7 @@ def test_a_patient_without_a_target_diagnosis_gives_a_sentence_and_no_card(
 ) -> None:
     open_chart(page, demo, "ordinary-chart")
     expect(page.locator(".card")).to_have_count(0)
-    expect(page.locator("#cards")).to_contain_text("No card. The record was read")
+    expect(page.locator("#cards")).to_contain_text("No card. Either no trial")
 
 
 def test_the_same_cards_come_by_prefetch_by_fhir_and_half_and_half(page: Page, demo: str) -> None:
@@ -117,6 +117,24 @@ def test_moving_the_day_ends_the_washout_and_the_card_says_what_it_was_before(
     page.get_by_role("button", name="Real today").click()
     answered(page)
     expect(page.locator(SUMMARY)).to_have_text(before)
+
+
+def test_the_result_of_an_accepted_order_settles_the_trial(page: Page, demo: str) -> None:
+    open_chart(page, demo, "long-chart")
+    before = page.locator(SUMMARY).inner_text()
+    assert before.startswith("Possible trial")
+    page.get_by_role("button", name="Order TSH").click()
+    expect(page.locator(".made")).to_contain_text("Draft ServiceRequest/")
+    add_result(page, "TSH", "2.0", "mIU/L")
+    expect(page.locator(SUMMARY)).to_contain_text("May suit trial")
+    expect(page.locator(".card .before")).to_have_text(f"Before: {before}")
+
+
+def test_a_week_ahead_both_washouts_after_chemotherapy_have_run_out(page: Page, demo: str) -> None:
+    open_chart(page, demo, "rms-after-chemo")
+    expect(page.locator(SUMMARY)).to_contain_text("Not yet, possible from")
+    page.get_by_role("button", name="Seven days ahead").click()
+    expect(page.locator(SUMMARY)).not_to_contain_text("Not yet")
 
 
 def test_stopping_a_medicine_writes_it_to_the_record_and_asks_again(page: Page, demo: str) -> None:

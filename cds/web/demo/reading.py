@@ -84,7 +84,12 @@ def quantity_text(quantity: Json) -> str:
     """'< 0.5 mg/dL'."""
     number, unit = number_of(at(quantity, "value")), at(quantity, "unit") or at(quantity, "code")
     said = [at(quantity, "comparator"), None if number is None else f"{number:f}", unit]
-    return " ".join(str(one) for one in said if one)
+    return " ".join(str(one) for one in said if one and not _is_annotation(str(one)))
+
+
+def _is_annotation(unit: str) -> bool:
+    """Whether a UCUM unit only says what is counted: {INR}, {score}."""
+    return unit.startswith("{") and unit.endswith("}")
 
 
 def age(born: Json, on: date) -> str:

@@ -55,7 +55,7 @@ async function show({ answer, status, gathering, answering, request }, calls) {
 
 function noCard() {
   return el("p", { class: "notice quiet", text:
-    "No card. The record was read and there is nothing to say about a trial: most charts look like this." });
+    "No card. Either no trial's diagnosis is recorded, or something rules the patient out. Most charts look like this." });
 }
 
 function showGone(cards) {
@@ -140,6 +140,15 @@ function observation() {
   };
 }
 
+/** Ready for the next value of the same test; a reset, so that an empty field is no fault yet. */
+function emptyForm() {
+  const test = byId("add-test").selectedIndex;
+  const unit = byId("add-unit").value;
+  byId("add-form").reset();
+  byId("add-test").selectedIndex = test;
+  byId("add-unit").value = unit;
+}
+
 function wireChanges() {
   byId("add-test").addEventListener("change", (event) => {
     byId("add-unit").value = event.target.selectedOptions[0].dataset.unit;
@@ -150,7 +159,7 @@ function wireChanges() {
     try {
       await write(made);
       byId("add-says").textContent = `Added: ${made.code.text} ${byId("add-value").value} ${byId("add-unit").value}.`;
-      byId("add-value").value = "";
+      emptyForm();
       await refresh();
       await ask();
     } catch (problem) {
