@@ -1,0 +1,1 @@
+"""Many patients: an export grouped by patient, evaluated in all cores, and what comes of it."""

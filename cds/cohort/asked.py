@@ -1,0 +1,71 @@
+"""What an export was asked for, as its Bulk Data manifest says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+_LARGEST = 50_000_000
+"""Bytes; a file that is larger is no manifest."""
+
+
+class _Output(msgspec.Struct, frozen=True):
+    type: str
+    count: int | None = None
+
+
+class _Manifest(msgspec.Struct, frozen=True, rename="camel"):
+    transaction_time: str
+    request: str
+    output: tuple[_Output, ...]
+
+
+class Asked(NamedTuple):
+    """What the export's request says.
+
+    `types` None: it named none, and so asked for all. `limited`: it asked for a part only
+    (`_since`, `_typeFilter` …), named here. `counts`: resources that the manifest promises, for
+    the types whose files all have a count.
+    """
+
+    types: frozenset[str] | None
+    limited: str
+    counts: dict[str, int]
+
+    def covers(self, kind: str) -> bool:
+        """Whether a resource type was asked for."""
+        return self.types is None or kind in self.types
+
+
+_LIMITS = ("_since", "_until", "_typeFilter", "_elements", "includeAssociatedData")
+
+
+def read_asked(documents: Iterable[Path]) -> tuple[Asked | None, Path | None]:
+    """The manifest among the JSON files of an export folder, and which file it is."""
+    for path in documents:
+        if path.stat().st_size > _LARGEST:
+            continue
+        try:
+            manifest = msgspec.json.decode(path.read_bytes(), type=_Manifest)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+        return _asked(manifest), path
+    return None, None
+
+
+def _asked(manifest: _Manifest) -> Asked:
+    query = parse_qs(urlsplit(manifest.request).query)
+    named = [kind.strip() for value in query.get("_type", ()) for kind in value.split(",")]
+    limits = [name for name in _LIMITS if name in query]
+    counts: dict[str, int] = {}
+    uncounted = {output.type for output in manifest.output if output.count is None}
+    for output in manifest.output:
+        if output.type not in uncounted:
+            counts[output.type] = counts.get(output.type, 0) + (output.count or 0)
+    return Asked(frozenset(named) or None, ", ".join(limits), counts)

@@ -1,0 +1,197 @@
+"""What a screening leaves behind: sorted tables, rejects, and a manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import msgspec
+
+import cds
+from cds.cohort.fault import CohortFault
+from cds.cohort.order import software_digest
+from cds.cohort.stage import quoted
+from cds.fhir.retrieved import Coverage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from cds.cohort.evaluating import Tally
+    from cds.cohort.inputs import Inputs
+    from cds.cohort.order import Order
+    from cds.cohort.plan import Counts
+    from cds.cohort.scan import Reject
+
+
+class Finished(msgspec.Struct, frozen=True):
+    """What a screening comes to. `overall` counts, for each trial, the patients by verdict."""
+
+    patients: int
+    deceased: int
+    rejected_patients: int
+    rejected_lines: int
+    overall: dict[str, dict[str, int]]
+    coverage: dict[str, Coverage]
+
+    @property
+    def evaluated(self) -> int:
+        """Patients with rows."""
+        return self.patients - self.deceased - self.rejected_patients
+
+
+def finish(  # noqa: PLR0913 - everything that was found comes together here
+    order: Order,
+    inputs: Inputs,
+    coverage: dict[str, Coverage],
+    counts: Counts,
+    tallies: Sequence[Tally],
+    work: Path,
+) -> Finished:
+    """Write the results beside the work folder, and then remove it.
+
+    Raises:
+        CohortFault: not one patient could be read.
+    """
+    refused = [reject for tally in tallies for reject in tally.rejects]
+    if counts.patients == 0 or len(refused) == counts.patients:
+        first = [*refused, *inputs.rejects]
+        why = f"{first[0].file}: {first[0].says}" if first else "it holds no Patient."
+        message = f"SOURCE: '{order.source}' holds no patient who can be evaluated; {why}"
+        raise CohortFault(message)
+    out = work.parent
+    overall = _write_tables(work / "results", out)
+    rejects = [*inputs.rejects, *refused]
+    _write_rejects(rejects, out)
+    finished = Finished(
+        counts.patients,
+        sum(tally.deceased for tally in tallies),
+        len(refused),
+        len(inputs.rejects),
+        overall,
+        coverage,
+    )
+    _write_manifest(order, inputs, counts, finished, out)
+    shutil.rmtree(work)
+    return finished
+
+
+_DETERMINATIONS = "select * from {source} order by patient, trial"
+_BLANK = ", ".join(f"nullif({name}, '') as {name}" for name in ("fail", "unknown", "review"))
+_NAMES = (
+    "select kind, system, code, display, sum(entries)::bigint as entries, "
+    "sum(patients)::bigint as patients from {source} group by all "
+    "order by patients desc, entries desc, kind, system, code, display"
+)
+
+
+def _write_tables(results: Path, out: Path) -> dict[str, dict[str, int]]:
+    """Join the batches. Criteria keep the order of the batches: they need not fit into memory."""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": "512MB",
+        "temp_directory": str(results / "spill"),
+        "preserve_insertion_order": True,
+    }
+    with duckdb.connect(config=config) as base:
+        rows = _DETERMINATIONS.format(source=_parts(results, "determinations"))
+        _copy(base, rows, out / "determinations.parquet", "format parquet, compression zstd")
+        # An empty list of criteria is an empty field, not a quoted one.
+        plain = f"select * replace ({_BLANK}) from ({rows})"  # noqa: S608
+        _copy(base, plain, out / "determinations.csv", "format csv, header, delimiter ','")
+        criteria = f"select * from {_parts(results, 'criteria')}"  # noqa: S608
+        _copy(base, criteria, out / "criteria.parquet", "format parquet, compression zstd")
+        names = _NAMES.format(source=_parts(results, "names"))
+        _copy(base, names, out / "unrecognised.parquet", "format parquet, compression zstd")
+        found = base.execute(
+            "select trial, overall, count(*) from "  # noqa: S608
+            f"read_parquet({quoted(str(out / 'determinations.parquet'))}) group by all order by all"
+        ).fetchall()
+    overall: dict[str, dict[str, int]] = {}
+    for trial, verdict, count in found:
+        overall.setdefault(trial, {})[verdict] = count
+    return overall
+
+
+def _parts(results: Path, name: str) -> str:
+    """The parts of a table, in the order of the batches."""
+    files = ", ".join(quoted(str(path)) for path in sorted(results.glob(f"*.{name}.parquet")))
+    return f"read_parquet([{files}])"
+
+
+def _copy(base: duckdb.DuckDBPyConnection, rows: str, target: Path, form: str) -> None:
+    part = target.with_name(f"{target.name}.part")
+    base.execute(f"copy ({rows}) to {quoted(str(part))} ({form})")
+    part.replace(target)
+
+
+def _write_rejects(rejects: Sequence[Reject], out: Path) -> None:
+    target = out / "rejects.ndjson"
+    if not rejects:
+        target.unlink(missing_ok=True)
+        return
+    part = target.with_name("rejects.ndjson.part")
+    with part.open("wb") as file:
+        for reject in rejects:
+            file.write(msgspec.json.encode(reject) + b"\n")
+    part.replace(target)
+
+
+def _write_manifest(
+    order: Order, inputs: Inputs, counts: Counts, finished: Finished, out: Path
+) -> None:
+    manifest: dict[str, Any] = {
+        "software": {"version": cds.__version__, "digest": software_digest()},
+        "content": {"digest": order.content, "trials": order.versions},
+        "on": order.on.isoformat(),
+        "timezone": order.zone,
+        "source": _source(inputs),
+        "types": {
+            kind: {"state": covered.state.value, "why": covered.why}
+            for kind, covered in finished.coverage.items()
+        },
+        "counts": {
+            "patients": finished.patients,
+            "evaluated": finished.evaluated,
+            "deceased": finished.deceased,
+            "rejected_patients": finished.rejected_patients,
+            "rejected_lines": finished.rejected_lines,
+            "patients_without_patient_resource": counts.strangers,
+            "their_resources": counts.strangers_lines,
+            "resources": inputs.kinds,
+        },
+        "overall": finished.overall,
+        "results": {
+            name: {"sha256": _digest(out / name)} for name in _RESULTS if (out / name).exists()
+        },
+    }
+    part = out / "manifest.json.part"
+    part.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    part.replace(out / "manifest.json")
+
+
+_RESULTS = ("determinations.csv", "rejects.ndjson")
+"""Files whose bytes are the same for the same input and versions."""
+
+
+def _source(inputs: Inputs) -> dict[str, Any]:
+    asked = inputs.source.asked
+    rows = zip(inputs.source.files, inputs.staged, inputs.lines, strict=True)
+    return {
+        "form": inputs.source.form.value,
+        "files": [
+            {"name": file.name, "bytes": file.size, "sha256": staged.sha256, "lines": lines}
+            for file, staged, lines in rows
+        ],
+        "not_read": list(inputs.source.not_read),
+        "asked_for": None
+        if asked is None
+        else {"types": sorted(asked.types) if asked.types else "all", "limited_by": asked.limited},
+    }
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,126 @@
+"""Which patients are evaluated together, and where their resources lie.
+
+The lines stay in the files of the export; only where each lies is sorted, by DuckDB, on disk where
+it does not fit into memory. Patients keep the order in which the export has them, so that a batch
+reads each file from front to back.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+import duckdb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_BATCH_BYTES = 8_000_000
+_PATIENT_BYTES = 20_000
+"""What one patient costs beside their bytes, in bytes: small charts are not piled up endlessly."""
+
+
+class Patient(NamedTuple):
+    """One patient of a batch: where the runs of their lines lie, as (file, start, length)."""
+
+    id: str
+    runs: tuple[tuple[int, int, int], ...]
+
+
+class Batch(NamedTuple):
+    """Patients that are evaluated in one task."""
+
+    number: int
+    patients: tuple[Patient, ...]
+
+
+class Counts(NamedTuple):
+    """How many patients and batches there are, and lines of patients who are not in the export."""
+
+    patients: int
+    batches: int
+    strangers: int
+    strangers_lines: int
+
+
+class Plan:
+    """The index of a source, in a DuckDB database in the work folder."""
+
+    def __init__(self, base: duckdb.DuckDBPyConnection) -> None:
+        self._base = base
+
+    def build(self, folder: Path) -> None:
+        """Sort what the scan found; drops what an earlier, interrupted build left."""
+        for name in ("runs", "products", "needs", "parts"):
+            self._base.execute(
+                f"create or replace table {name} as "  # noqa: S608 - names from this function
+                f"select * from read_parquet('{folder.as_posix()}/*.{name}.parquet')"
+            )
+        for statement in STATEMENTS:
+            self._base.execute(statement)
+        self._base.execute("checkpoint")
+
+    def counts(self) -> Counts:
+        """What is to be done."""
+        found = self._base.execute(
+            "select (select count(*) from people), (select count(distinct batch) from people), "
+            "count(distinct patient), coalesce(sum(lines), 0)::bigint from runs "
+            "where patient not in (select patient from people)"
+        ).fetchall()
+        return Counts(*found[0])
+
+    def batches(self, done: frozenset[int]) -> Iterator[Batch]:
+        """Every batch that is not done yet, in order."""
+        numbers = self._base.execute("select distinct batch from people order by 1").fetchall()
+        for (number,) in numbers:
+            if number not in done:
+                yield self._batch(number)
+
+    def _batch(self, number: int) -> Batch:
+        rows = self._base.execute(
+            "select patient, list((file, start, length) order by file, start) from places "
+            "where batch = ? group by n, patient order by n",
+            [number],
+        ).fetchall()
+        patients = tuple(Patient(name, tuple(tuple(run) for run in runs)) for name, runs in rows)
+        return Batch(number, patients)
+
+
+STATEMENTS = (
+    # 2^44 bytes are 16 TB, more than any one file; the first Patient line is the patient's place.
+    f"""create or replace table people as
+    with
+      first as (select patient, min(file * 17592186044416 + start) as place
+                from runs where person group by patient),
+      size as (select patient, sum(length) as bytes from runs group by patient),
+      filled as (select patient, row_number() over (order by place) as n,
+                        sum(bytes + {_PATIENT_BYTES}) over (order by place) as bytes
+                 from first join size using (patient))
+    select patient, n, (bytes // {_BATCH_BYTES})::integer as batch from filled order by n""",  # noqa: S608 - numbers of this file
+    # A product may be made of products; `union` ends a circle of them.
+    """create or replace table wanted as
+    with recursive found as (
+      select patient, product from needs
+      union
+      select found.patient, parts.product from found join parts on parts.whole = found.product)
+    select * from found""",
+    """create or replace table places as
+    select batch, n, patient, file, start, length from people join runs using (patient)
+    union all
+    select batch, n, patient, file, start, length
+    from people join wanted using (patient) join products using (product)
+    order by batch, n, file, start""",
+)
+
+
+@contextmanager
+def open_plan(work: Path, *, threads: int) -> Iterator[Plan]:
+    """The plan in a work folder; made if there is none."""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": "512MB",
+        "threads": threads,
+        "temp_directory": str(work / "spill"),
+    }
+    with duckdb.connect(str(work / "index.duckdb"), config=config) as base:
+        yield Plan(base)

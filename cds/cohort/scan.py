@@ -1,0 +1,216 @@
+"""Where each patient's resources lie: one pass over the lines, in pieces that cores share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cds.cohort.lines import Line, read_line
+from cds.fhir.collecting import reports_error
+from cds.fhir.decode import BROKEN
+from cds.fhir.resources import OperationOutcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PIECE = 32 << 20
+"""Bytes of a file that one task scans."""
+_KEPT = 10_000
+"""Characters of a rejected line that are kept."""
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """The lines of one file that begin at `start` or later and before `end`."""
+
+    number: int
+    file: int
+    path: str
+    start: int
+    end: int
+
+
+class Reject(msgspec.Struct, frozen=True):
+    """Something that could not be used. `line` is None where it concerns a whole file."""
+
+    file: str
+    line: int | None
+    says: str
+    text: str | None = None
+
+
+class Scanned(msgspec.Struct, frozen=True):
+    """What one piece held. `rejects` carry line numbers within the piece, and no file name yet."""
+
+    number: int
+    lines: int
+    kinds: dict[str, int]
+    rejects: tuple[Reject, ...]
+    errors: int
+
+
+def pieces(file: int, path: str, size: int, first: int) -> list[Piece]:
+    """Cut one file into pieces, numbered from `first`; an empty file is one empty piece."""
+    starts = range(0, max(size, 1), PIECE)
+    return [
+        Piece(first + index, file, path, start, min(start + PIECE, size))
+        for index, start in enumerate(starts)
+    ]
+
+
+class _Found:
+    """The index of one piece while it is made.
+
+    A run is lines of one patient that follow one another in a file.
+    """
+
+    def __init__(self, file: int) -> None:
+        self.file = file
+        self.runs: dict[str, list[object]] = {
+            name: [] for name in ("patient", "start", "length", "lines", "person")
+        }
+        self.products: dict[str, list[object]] = {"product": [], "start": [], "length": []}
+        self.needs: dict[tuple[str, str], None] = {}
+        self.parts: dict[tuple[str, str], None] = {}
+        self._patient: str | None = None
+        self._end = -1
+
+    def add(self, line: Line, start: int, length: int) -> None:
+        """Note where a line lies."""
+        if line.product is not None:
+            for name, value in (("product", line.product), ("start", start), ("length", length)):
+                self.products[name].append(value)
+            self.parts.update(dict.fromkeys((line.product, part) for part in line.refers))
+        elif line.patient is not None:
+            self.needs.update(dict.fromkeys((line.patient, product) for product in line.refers))
+            self._add_run(line.patient, start, length, person=line.kind == "Patient")
+
+    def _add_run(self, patient: str, start: int, length: int, *, person: bool) -> None:
+        runs = self.runs
+        if patient == self._patient and start == self._end:
+            runs["length"][-1] = start + length - int(str(runs["start"][-1]))
+            runs["lines"][-1] = int(str(runs["lines"][-1])) + 1
+            runs["person"][-1] = runs["person"][-1] or person
+        else:
+            for name, value in zip(runs, (patient, start, length, 1, person), strict=True):
+                runs[name].append(value)
+        self._patient, self._end = patient, start + length
+
+
+def scan(piece: Piece, folder: str) -> Scanned:
+    """Index one piece into Parquet files in `folder`."""
+    found = _Found(piece.file)
+    kinds: Counter[str] = Counter()
+    rejects: list[Reject] = []
+    lines = errors = 0
+    for start, data in _lines(piece):
+        lines += 1
+        if not data.strip():
+            continue
+        line = read_line(data)
+        if line.kind is not None:
+            kinds[line.kind] += 1
+        if line.broken:
+            text = data.decode("utf-8", "replace").rstrip("\r\n")[:_KEPT]
+            rejects.append(Reject("", lines, line.broken, text))
+        if line.kind == "OperationOutcome":
+            errors += reports_error(OperationOutcome(issue=line.issue))
+        else:
+            found.add(line, start, len(data))
+    _write(found, piece.number, Path(folder))
+    return Scanned(piece.number, lines, dict(kinds), tuple(rejects), errors)
+
+
+def scan_bundle(piece: Piece, folder: str) -> Scanned:
+    """Index one file that holds a Bundle: whose it is, as far as it says."""
+    found = _Found(piece.file)
+    patients = _patients_in(Path(piece.path).read_bytes())
+    # Neither none nor several can be evaluated; the file then stands for itself and is refused.
+    patient = patients.pop() if len(patients) == 1 else f"\0{piece.file}"
+    found.add(Line("Patient", patient), 0, piece.end)
+    _write(found, piece.number, Path(folder))
+    return Scanned(piece.number, 1, {"Bundle": 1}, (), 0)
+
+
+class _Id(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    resource_type: str | None = None
+    id: str | None = None
+
+
+class _Entry(msgspec.Struct, frozen=True, gc=False):
+    resource: _Id | None = None
+
+
+class _Bundle(msgspec.Struct, frozen=True, gc=False):
+    entry: tuple[_Entry, ...] | None = None
+
+
+_bundle = msgspec.json.Decoder(_Bundle)
+
+
+def _patients_in(data: bytes) -> set[str]:
+    try:
+        bundle = _bundle.decode(data.removeprefix(b"\xef\xbb\xbf"))
+    except BROKEN:
+        return set()
+    resources = (entry.resource for entry in bundle.entry or ())
+    return {one.id for one in resources if one and one.resource_type == "Patient" and one.id}
+
+
+def _lines(piece: Piece) -> Iterator[tuple[int, bytes]]:
+    """Each line of a piece with the place where it begins."""
+    with Path(piece.path).open("rb") as data:
+        place = piece.start
+        if place:
+            data.seek(place - 1)
+            place += len(data.readline()) - 1
+        elif data.read(3) == b"\xef\xbb\xbf":
+            place = 3
+        else:
+            data.seek(0)
+        for line in data:
+            if place >= piece.end:
+                return
+            yield place, line
+            place += len(line)
+
+
+def _write(found: _Found, number: int, folder: Path) -> None:
+    runs, products = found.runs, found.products
+    tables = {
+        "runs": pa.table(
+            {
+                "patient": pa.array(runs["patient"], pa.string()),
+                "file": pa.array([found.file] * len(runs["patient"]), pa.int32()),
+                "start": pa.array(runs["start"], pa.int64()),
+                "length": pa.array(runs["length"], pa.int64()),
+                "lines": pa.array(runs["lines"], pa.int64()),
+                "person": pa.array(runs["person"], pa.bool_()),
+            }
+        ),
+        "products": pa.table(
+            {
+                "product": pa.array(products["product"], pa.string()),
+                "file": pa.array([found.file] * len(products["product"]), pa.int32()),
+                "start": pa.array(products["start"], pa.int64()),
+                "length": pa.array(products["length"], pa.int64()),
+            }
+        ),
+        "needs": _pairs(found.needs, "patient"),
+        "parts": _pairs(found.parts, "whole"),
+    }
+    for name, table in tables.items():
+        pq.write_table(table, folder / f"{number:06}.{name}.parquet")
+
+
+def _pairs(pairs: dict[tuple[str, str], None], first: str) -> pa.Table:
+    return pa.table(
+        {
+            first: pa.array([pair[0] for pair in pairs], pa.string()),
+            "product": pa.array([pair[1] for pair in pairs], pa.string()),
+        }
+    )

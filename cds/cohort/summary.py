@@ -1,0 +1,38 @@
+"""What a finished screening says on the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cds.core.criterion import Overall
+from cds.core.facts import Retrieval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cds.cohort.finishing import Finished
+
+_SHORT = frozenset({Retrieval.NOT_RETRIEVED, Retrieval.PARTIAL})
+
+
+def summary(finished: Finished, out: str) -> str:
+    """How many patients each trial might take, what was not read, and where the rows are."""
+    return "\n".join(_lines(finished, out))
+
+
+def _lines(finished: Finished, out: str) -> Iterator[str]:
+    yield (
+        f"{finished.patients} patients: {finished.evaluated} evaluated, "
+        f"{finished.deceased} deceased, {finished.rejected_patients} not readable"
+    )
+    for trial, counts in finished.overall.items():
+        said = ", ".join(
+            f"{counts.get(overall.value, 0)} {overall.value}" for overall in reversed(Overall)
+        )
+        yield f"  {trial}: {said}"
+    for kind, covered in finished.coverage.items():
+        if covered.state in _SHORT:
+            yield f"! {kind} was not read completely: {covered.why}"
+    if finished.rejected_lines or finished.rejected_patients:
+        yield f"! {finished.rejected_lines} broken lines; see {out}/rejects.ndjson"
+    yield f"Rows: {out}/determinations.csv, {out}/criteria.parquet; 'trial-cds report {out}'"
