@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from cds.cards.detail import detail
+from cds.cards.detail import detail, many_detail
+from cds.cards.next_step import needed
 from cds.cards.orders import Orderable, suggestions
 from cds.cards.words import counted, listed, shortened, spoken_date
-from cds.core.answer import Gap
 from cds.core.assessment import card_extension
 from cds.core.criterion import Overall, Status
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cds.core.assessment import Assessment
-    from cds.core.criterion import Decision, Determination
+    from cds.core.criterion import Determination
 
 _NAMESPACE = uuid.UUID("6f0c1f0e-1d0a-5d5c-9a39-1f6f2f0b7c11")
 PAGE_LABEL = "All criteria and evidence"
@@ -46,6 +46,7 @@ class CardSettings(msgspec.Struct, frozen=True):
 
     `labels` and `orderable` are by concept key. `near_days`: an ineligible trial whose `clears_on`
     lies within as many days still gives a card. `show_all`: ineligible trials give cards too.
+    `most_cards`: above so many relevant trials one card speaks for all of them.
     `one_action_per_suggestion`: for clients that carry out only the first action.
     `dated` is the fixed evaluation date of a demonstration, said on each card.
     """
@@ -56,6 +57,7 @@ class CardSettings(msgspec.Struct, frozen=True):
     show_all: bool = False
     trials_off: frozenset[str] = frozenset()
     one_action_per_suggestion: bool = True
+    most_cards: int = 5
     dated: bool = False
 
 
@@ -76,9 +78,12 @@ def cards_for(
     wanted = [d for d in assessment.determinations if d.trial.id not in settings.trials_off]
     shown = _shown(assessment, settings)
     offered: set[str] = set()  # a test that two trials need is ordered once
-    cards = [
-        trial_card(assessment, d, settings, offered, page=pages.get(d.trial.id)) for d in shown
-    ]
+    if len(shown) > settings.most_cards:
+        cards = [_many_card(assessment, shown, settings, pages.get(""))]
+    else:
+        cards = [
+            trial_card(assessment, d, settings, offered, page=pages.get(d.trial.id)) for d in shown
+        ]
     unreadable = [d for d in wanted if d.target.status is Status.UNKNOWN]
     if unreadable:
         cards.append(_unreadable_card(assessment, unreadable))
@@ -136,10 +141,7 @@ def trial_card(
             *_page_link(page),
             {"label": f"{trial.id} on ClinicalTrials.gov", "url": trial.url, "type": "absolute"},
         ],
-        "overrideReasons": [
-            {"code": code, "system": OVERRIDE_SYSTEM, "display": display}
-            for code, display in OVERRIDE_REASONS.items()
-        ],
+        "overrideReasons": _override_reasons(),
         "extension": {"org.trial-cds.assessment": card_extension(assessment, determination)},
     }
     orders = suggestions(
@@ -173,30 +175,67 @@ def _identity(assessment: Assessment, determination: Determination) -> str:
 
 
 def summary(determination: Determination, settings: CardSettings) -> str:
-    """One line that is understood in two seconds: the verdict, the trial, the decisive thing."""
+    """One line that is understood in two seconds: the verdict, the decisive thing, the trial."""
     trial = determination.trial
     name = f"{trial.short_title} ({trial.id})"
     if determination.overall is Overall.POTENTIALLY_ELIGIBLE:
         questions = len(determination.with_status(Status.REVIEW))
-        return f"May suit trial: {name} — {counted(questions, 'point')} to confirm"
+        return f"May suit trial, {counted(questions, 'point')} to confirm: {name}"
     if determination.overall is Overall.UNDETERMINED:
-        missing = missing_concepts(determination.with_status(Status.UNKNOWN), settings.labels)
-        return f"Possible trial: {name} — needs {listed(missing)}"
+        return f"Possible trial, needs {listed(needed(determination, settings.labels), 2)}: {name}"
     if determination.clears_on is not None:
         return f"Not yet, possible from {spoken_date(determination.clears_on)}: {name}"
     failed = len(determination.with_status(Status.FAIL))
-    return f"Does not fit: {name} — {counted(failed, 'criterion', 'criteria')} against"
+    return f"Does not fit, {counted(failed, 'criterion', 'criteria')} against: {name}"
 
 
-def missing_concepts(decisions: Sequence[Decision], labels: Mapping[str, str]) -> list[str]:
-    """The names of the data that unknown criteria lack, in protocol order, each once."""
-    concepts = [
-        missing.concept
-        for decision in decisions
-        for missing in decision.gaps
-        if missing.gap is not Gap.JUDGEMENT
+def _many_card(
+    assessment: Assessment,
+    shown: Sequence[Determination],
+    settings: CardSettings,
+    page: str | None,
+) -> dict[str, Any]:
+    """One card for many trials: which, how they stand, and where all of it can be read."""
+    said = [_identity(assessment, determination) for determination in shown]
+    identity = f"{assessment.patient}|many|{'|'.join(said)}"
+    best = shown[0]
+    card: dict[str, Any] = {
+        "uuid": str(uuid.uuid5(_NAMESPACE, identity)),
+        "summary": shortened(f"{len(shown)} trials may concern this patient; {_best(best)}"),
+        "indicator": "info",
+        "detail": many_detail(assessment, shown, settings.labels, dated=settings.dated),
+        "source": {
+            "label": "trial-cds",
+            "topic": {
+                "system": TOPIC_SYSTEM,
+                "code": "severaltrials",
+                "display": "Several trials",
+            },
+        },
+        "overrideReasons": _override_reasons(),
+        "extension": {
+            "org.trial-cds.assessments": [card_extension(assessment, d) for d in shown],
+        },
+    }
+    if page is not None:
+        card["links"] = _page_link(page)
+    return card
+
+
+def _best(determination: Determination) -> str:
+    trial = determination.trial.id
+    if determination.overall is Overall.POTENTIALLY_ELIGIBLE:
+        return f"nothing speaks against {trial}"
+    if determination.overall is Overall.UNDETERMINED:
+        return f"nearest is {trial}"
+    return "none fits today"
+
+
+def _override_reasons() -> list[dict[str, str]]:
+    return [
+        {"code": code, "system": OVERRIDE_SYSTEM, "display": display}
+        for code, display in OVERRIDE_REASONS.items()
     ]
-    return list(dict.fromkeys(labels.get(c, c.replace("_", " ")) for c in concepts))
 
 
 def _unreadable_card(
@@ -207,8 +246,8 @@ def _unreadable_card(
     says = [p.says for p in assessment.problems if p.kind in {"not-retrieved", "incomplete"}]
     lines = [
         (
-            "The problem list could not be read completely, so nobody can say whether this patient has "
-            f"one of the diagnoses that {trials} ask for."
+            "The problem list could not be read completely, so nobody can say whether this patient "
+            f"has one of the diagnoses that {trials} ask for."
         ),
         "This is not a statement that no trial fits.",
         *(f"- {says_one}" for says_one in dict.fromkeys(says)),

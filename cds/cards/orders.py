@@ -45,7 +45,7 @@ def tests_to_order(determination: Determination) -> list[str]:
     )
 
 
-def suggestions(
+def suggestions(  # noqa: PLR0913 - the parts of a suggestion
     assessment: Assessment,
     determination: Determination,
     orderable: Mapping[str, Orderable],

@@ -218,6 +218,8 @@ class Lab(msgspec.Struct, frozen=True):
             return Answer(Truth.UNKNOWN, says, evidence, (Missing(concept, Gap.CONFLICTING),))
         truth, gap = next(iter(answers))
         if truth is not Truth.UNKNOWN:
+            if (truth is Truth.MET) is self.excluding:
+                says += self._missed_by(newest, facts.patient)
             return Answer(truth, says, evidence)
         assert gap is not None  # noqa: S101 - an undecided value comes with its gap
         if len(self._bounds_for(facts.patient)) > 1:
@@ -226,6 +228,19 @@ class Lab(msgspec.Struct, frozen=True):
         if self.undecided is Absent.REVIEW and gap is Gap.NO_VALUE:
             gap = Gap.JUDGEMENT
         return Answer(Truth.UNKNOWN, f"{says}: {_WHY[gap]}", evidence, (Missing(concept, gap),))
+
+    def _missed_by(self, newest: Sequence[Result], patient: Patient) -> str:
+        """': 0.1 short' or ': 0.3 over', for one exact value against one fixed limit; else ''."""
+        value = newest[0].reading
+        bounds = self._bounds_for(patient)
+        if self.positive or len(newest) > 1 or len(bounds) > 1 or bounds[0].uln is not None:
+            return ""
+        if value is None or value.low is None or value.low != value.high:
+            return ""
+        distance = value.low - bounds[0].value
+        if not distance:
+            return ""
+        return f": {number(abs(distance))} {'over' if distance > 0 else 'short'}"
 
     def _recency(self, result: Result, asked: Evaluation) -> Truth:
         """MET: inside the look-back; NOT_MET: too old; UNKNOWN: its date leaves it open."""

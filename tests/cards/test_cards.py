@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from cds.cards.card import CardSettings, cards_for
@@ -132,7 +133,7 @@ def test_nothing_against_says_what_is_left_to_confirm() -> None:
     (card,) = cards(results=GOOD)
     assert (
         card["summary"]
-        == "May suit trial: invented drug for tumour (NCT00000001) — 1 point to confirm"
+        == "May suit trial, 1 point to confirm: invented drug for tumour (NCT00000001)"
     )
     assert "suggestions" not in card
 
@@ -147,7 +148,8 @@ def test_a_missing_routine_test_can_be_ordered_and_nothing_else() -> None:
     assert resource["subject"] == {"reference": "Patient/p1"}
     assert resource["code"]["coding"][0]["code"] == "751-8"
     assert CONSENT_FIRST in card["detail"]
-    assert card["summary"].endswith("needs ANC and HIV test")
+    assert card["summary"].startswith("Possible trial, needs ANC and HIV test: ")
+    assert card["detail"].startswith("**Next: order ANC.** Ask for or look up HIV test.")
 
 
 def test_no_test_is_ordered_where_something_else_rules_the_trial_out() -> None:
@@ -168,7 +170,14 @@ def test_what_is_ruled_out_for_good_gives_no_card_unless_all_are_wanted() -> Non
     low = {"anc": [result("1")]}
     assert cards(results=low) == []
     (card,) = cards(CardSettings(show_all=True), results=low)
-    assert "1 criterion against" in card["summary"]
+    assert card["summary"].startswith("Does not fit, 1 criterion against: ")
+
+
+def test_a_near_miss_says_by_how_much() -> None:
+    """One value, one limit: the distance between them."""
+    (card,) = cards(CardSettings(show_all=True), results={"anc": [result("1.4")]})
+    said = "ANC 1.4 ×10⁹/L on 25 Feb 2026 \\(needs ≥ 1.5 ×10⁹/L\\): 0.1 short"
+    assert said in card["detail"]
 
 
 def test_no_target_diagnosis_no_card() -> None:
@@ -220,3 +229,82 @@ def test_reasons_are_said_in_a_clinicians_notation() -> None:
     assert said == "ANC 1.4 ×10⁹/L on 3 Feb 2026 (needs ≥ 1.5 ×10⁹/L); BP 150 mmHg"
     assert shortened("word " * 60)[-1] == "…"
     assert plain("a\n b|c") == "a b\\|c"
+
+
+def test_a_time_of_day_is_left_out_of_a_date() -> None:
+    """A card says which day it was; the page has the rest."""
+    assert readable("on 2026-01-05T08:40:00-06:00") == "on 5 Jan 2026"
+
+
+PAGES = {TRIAL.id: "http://127.0.0.1/determinations/x/NCT00000001", "": "http://127.0.0.1/all"}
+
+
+def several(number: int, **facts: Any) -> Assessment:
+    """The same determination of as many trials."""
+    tumour = Condition("Condition/t", "tumour", Clinical.ACTIVE)
+    known = Facts(Patient("Patient/p1"), conditions={"tumour": [(tumour, Mark())]}, **facts)
+    determined = [
+        determine(msgspec.structs.replace(TRIAL, id=f"NCT0000000{n}"), known, Evaluation.of(ON))
+        for n in range(1, number + 1)
+    ]
+    return Assessment("Patient/p1", ON, (), tuple(determined))
+
+
+def test_a_card_links_to_the_page_with_all_criteria_where_there_is_one() -> None:
+    """First of the links; without a page the registry's link is the only one."""
+    (card,) = cards_for(several(1, results=GOOD), SETTINGS, PAGES)
+    assert card["links"][0] == {
+        "label": "All criteria and evidence",
+        "url": PAGES[TRIAL.id],
+        "type": "absolute",
+    }
+    (without,) = cards_for(several(1, results=GOOD), SETTINGS)
+    assert [link["url"] for link in without["links"]] == [TRIAL.url]
+    assert card["uuid"] == without["uuid"]
+
+
+def test_above_five_relevant_trials_one_card_speaks_for_all_with_a_link() -> None:
+    """Nobody reads six cards; five are still shown one by one."""
+    assert len(cards_for(several(5, results=GOOD), SETTINGS, PAGES)) == 5
+    (card,) = cards_for(several(6, results=GOOD), SETTINGS, PAGES)
+    assert card["summary"].startswith("6 trials may concern this patient")
+    assert [link["url"] for link in card["links"]] == [PAGES[""]]
+    assert card["detail"].count("NCT0000000") == 6
+    assert len(card["extension"]["org.trial-cds.assessments"]) == 6
+    outside = {key: value for key, value in card.items() if key != "extension"}
+    assert empties(outside) == []
+
+
+def test_what_several_criteria_say_alike_is_said_once() -> None:
+    """An inclusion and its twin among the exclusions are one line."""
+    twin = Criterion("E02", Kind.EXCLUSION, "Twin", "The same drug again.", TRIAL.criteria[4].form)
+    trial = msgspec.structs.replace(TRIAL, criteria=(*TRIAL.criteria, twin))
+    tumour = Condition("Condition/t", "tumour", Clinical.ACTIVE)
+    facts = Facts(
+        Patient("Patient/p1"),
+        conditions={"tumour": [(tumour, Mark())]},
+        results=GOOD,
+        exposures=taken("2026-02-25"),
+    )
+    determined = determine(trial, facts, Evaluation.of(ON))
+    (card,) = cards_for(Assessment("Patient/p1", ON, (), (determined,)), SETTINGS)
+    rows = [line for line in card["detail"].splitlines() if line.startswith("| ✗")]
+    assert len(rows) == 1
+    assert rows[0].endswith("| E01, E02 |")
+
+
+def test_a_missing_limit_of_normal_is_asked_for_before_a_needle_is_put_in() -> None:
+    """The laboratory knows its limit; an order comes second."""
+    bound = (Bound(Decimal(0), uln=Decimal("1.5")),)
+    against_limit = Lab(
+        ("anc",), "ANC", "10*9/L", ("laboratory",), Sign.AT_MOST, bound, look_back=Span(28)
+    )
+    second = Criterion("I02", Kind.INCLUSION, "ANC", "At most 1.5 × ULN.", against_limit)
+    trial = msgspec.structs.replace(TRIAL, criteria=(TRIAL.criteria[0], second))
+    tumour = Condition("Condition/t", "tumour", Clinical.ACTIVE)
+    facts = Facts(Patient("Patient/p1"), conditions={"tumour": [(tumour, Mark())]}, results=GOOD)
+    determined = determine(trial, facts, Evaluation.of(ON))
+    (card,) = cards_for(Assessment("Patient/p1", ON, (), (determined,)), SETTINGS)
+    assert card["detail"].startswith(
+        "**Next: ask the laboratory for the upper limit of normal of ANC, or repeat.**"
+    )
