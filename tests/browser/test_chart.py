@@ -154,18 +154,21 @@ def test_an_accepted_suggestion_becomes_a_draft_order_and_the_service_is_told(
     page: Page, demo: str
 ) -> None:
     open_chart(page, demo, "long-chart")
-    with page.expect_request("**/feedback") as told:
+    with page.expect_response("**/feedback") as told:
         page.get_by_role("button", name="Order TSH").click()
+    assert told.value.ok
     expect(page.get_by_role("button", name="✓ Order TSH")).to_have_attribute(
         "aria-disabled", "true"
     )
     orders = read(demo, "ServiceRequest?patient=long-chart")
     assert [(one["status"], one["code"]["text"]) for one in orders] == [("draft", "TSH")]
     expect(page.locator('[data-part="orders"]')).to_contain_text("TSH")
-    [feedback] = sent_in(told.value)["feedback"]
+    [feedback] = sent_in(told.value.request)["feedback"]
     assert feedback["outcome"] == "accepted"
     assert len(feedback["acceptedSuggestions"]) == 1
-    expect(page.locator(".card-says")).to_contain_text("The draft order is in the chart")
+    expect(page.locator(".card-says")).to_have_text(
+        "The draft order is in the chart; the service was told."
+    )
 
 
 def test_a_dismissed_card_folds_and_its_reason_is_sent(page: Page, demo: str) -> None:
@@ -173,14 +176,16 @@ def test_a_dismissed_card_folds_and_its_reason_is_sent(page: Page, demo: str) ->
     page.locator(".dismiss summary").click()
     page.get_by_label("Why?").select_option(label="Not now, ask again later")
     page.get_by_label("Comment (optional)").fill("after the holidays")
-    with page.expect_request("**/feedback") as told:
+    with page.expect_response("**/feedback") as told:
         page.get_by_role("button", name="Dismiss this card").click()
+    assert told.value.ok
     expect(page.locator(".folded-line")).to_contain_text("Dismissed: Not now, ask again later")
     expect(page.locator(".card .detail")).to_be_hidden()
-    [feedback] = sent_in(told.value)["feedback"]
+    [feedback] = sent_in(told.value.request)["feedback"]
     assert feedback["outcome"] == "overridden"
     assert feedback["overrideReason"]["reason"]["code"] == "not-now"
     assert feedback["overrideReason"]["userComment"] == "after the holidays"
+    expect(page.locator(".card-says")).to_have_text("The service was told.")
     page.get_by_role("button", name="Show again").click()
     expect(page.locator(".card .detail")).to_be_visible()
 
@@ -203,6 +208,17 @@ def test_a_service_that_refuses_is_said_and_is_no_empty_panel(page: Page, demo: 
     expect(page.locator("#cards")).to_contain_text(
         "The service refused with 412: The Patient is not there."
     )
+
+
+def test_a_card_leads_to_the_page_with_all_criteria_and_their_evidence(
+    page: Page, demo: str
+) -> None:
+    open_chart(page, demo, "desmoid-ready")
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="All criteria and evidence").click()
+    expect(opened.value.locator("body")).to_contain_text("NCT05490667")
+    expect(opened.value.locator("body")).to_contain_text("Observation/desmoid-ready-")
+    opened.value.close()
 
 
 def test_what_was_sent_and_what_came_back_can_be_read(page: Page, demo: str) -> None:

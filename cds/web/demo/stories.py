@@ -15,8 +15,8 @@ _TRY = {
     "desmoid-ready": "Add an ANC of 1.2 and see the trial ruled out; then add a better one.",
     "long-chart": "Accept the suggested order, then add the TSH that comes back.",
     "rms-after-chemo": "Two washouts run at once: move today a week ahead.",
-    "text-drugs": "A medicine that nobody can recognise: read the card, then dismiss it with a reason.",
-    "desmoid-bare": "Nothing but a diagnosis: see what is missing and what only a human can judge.",
+    "text-drugs": "A medicine nobody can recognise: read the card, then dismiss it with a reason.",
+    "desmoid-bare": "Only a diagnosis: see what is missing, and what only a human can judge.",
 }
 """Stories to begin with, in this order, each with something to try."""
 

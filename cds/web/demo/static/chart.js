@@ -45,6 +45,7 @@ async function show({ answer, status, gathering, answering, request }, calls) {
   const { cards } = answer;
   const elements = cards.length ? await cardElements(cards, shown, refresh) : [noCard()];
   byId("cards").replaceChildren(...elements);
+  byId("advice").scrollTop = 0; // what changed stands first
   showGone(cards);
   shown = new Map(cards.map((card) => [topicOf(card), card.summary]));
   const sent = request.prefetch ? `${Math.round(gathering)} ms to gather the prefetch, ` : "";
