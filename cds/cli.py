@@ -255,7 +255,8 @@ def fhir_check(
     except RemoteFault as problem:
         _stop(f"the FHIR server: {problem}")
     with servers.connect(base, token, Deadline.after(PATIENCE)) as connection:
-        findings = check_server(connection, base, patient)
+        aliases = [one.alias for one in settings.fhir_allow if one.alias is not None]
+        findings = check_server(connection, base, aliases, patient)
     click.echo(table(findings))
     if not may_be_used(findings):
         raise SystemExit(1)

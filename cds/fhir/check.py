@@ -16,11 +16,11 @@ from cds.fhir.addresses import read_base
 from cds.fhir.backend import CONFIGURATION, SignInFault, smart_configuration
 from cds.fhir.faults import FhirFault, Why
 from cds.fhir.pages import read_page
-from cds.fhir.retrieved import NEEDED
+from cds.fhir.record import Record, missing
 from cds.fhir.search import MEDICATION_TYPES, searches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from cds.fhir.search import Fetched
     from cds.fhir.server import FhirConnection
@@ -55,21 +55,28 @@ class Finding:
     setting: str = ""
 
 
-def check_server(connection: FhirConnection, base: str, patient_id: str | None) -> list[Finding]:
-    """Everything that can be told about a server; with a patient every search is tried."""
+def check_server(
+    connection: FhirConnection, base: str, aliases: Collection[str], patient_id: str | None
+) -> list[Finding]:
+    """Everything that can be told about a server; with a patient every search is tried.
+
+    `aliases` are the addresses by which the settings know it besides `base`.
+    """
     try:
         statement = _statement(connection.read("metadata"))
     except FhirFault as fault:
         means = "nothing can be told before that; check the address and the token"
         return [Finding("CapabilityStatement", Verdict.STOP, fault.why.value, means)]
-    findings = [_version(statement), _address(statement, base)]
+    findings = [_version(statement), _address(statement, base, aliases)]
     resources = {str(one.get("type")): one for one in _resources(statement)}
     findings += _reads(resources)
     findings += [_search(name, resources.get(name)) for name in _SEARCHED]
     findings += [_categories(resources.get("Observation")), _includes(resources)]
     findings.append(_sign_in(connection))
     if patient_id is not None:
-        fetched = connection.fetch(patient_id, searches({"Patient", *NEEDED}))
+        fetched = connection.fetch(
+            patient_id, searches(missing(Record(patient_id, None, {}, {}, {})))
+        )
         findings += [_tried(one) for one in fetched]
     return findings
 
@@ -101,17 +108,19 @@ def _version(statement: dict[str, Any]) -> Finding:
     return Finding("FHIR version", Verdict.STOP, version, means, "name the server's R4 base")
 
 
-def _address(statement: dict[str, Any], base: str) -> Finding:
+def _address(statement: dict[str, Any], base: str, aliases: Collection[str]) -> Finding:
     """Where the server thinks that it is: its links will lead there."""
     implementation = statement.get("implementation")
     own = implementation.get("url") if isinstance(implementation, dict) else None
-    try:
-        same = not isinstance(own, str) or read_base(own) == read_base(base)
-    except FhirFault:
-        same = True  # a remark and no address: the links will tell
     allow = f"TRIAL_CDS_FHIR_ALLOW={base}"
-    if same:
+    try:
+        address = read_base(own) if isinstance(own, str) else None
+    except FhirFault:
+        address = None  # a remark and no address: the links will tell
+    if address is None or address == read_base(base):
         return Finding("own address", Verdict.FINE, "as called, or not said", setting=allow)
+    if address in {read_base(alias) for alias in aliases}:
+        return Finding("own address", Verdict.FINE, f"{own}, which the settings know")
     means = "its next links lead there, so that all but first pages are lost without an alias"
     return Finding("own address", Verdict.GAP, str(own), means, f"{allow}={own}")
 
@@ -162,6 +171,8 @@ def _categories(resource: dict[str, Any] | None) -> Finding:
 def _includes(resources: dict[str, dict[str, Any]]) -> Finding:
     what = "_include of Medications"
     kept = [name for name in MEDICATION_TYPES[:2] if name in resources]
+    if not kept:
+        return Finding(what, Verdict.FINE, "no medication list")
     offers = {name: set(resources[name].get("searchInclude") or ()) for name in kept}
     if all(offers[name] & {"*", f"{name}:medication", f"{name}:*"} for name in kept):
         return Finding(what, Verdict.FINE, "yes")
