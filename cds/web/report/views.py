@@ -11,7 +11,7 @@ from flask import Blueprint, Response, request
 from cds.store.fault import StoreFault
 from cds.web.report.drawing import HEIGHT, WIDTH, axis_of, bar_of, chart_of
 from cds.web.report.sealing import address_of, unseal
-from cds.web.report.words import LANGUAGES, STATUSES, UNREVIEWED, environment
+from cds.web.report.words import LANGUAGES, STATUSES, UNREVIEWED, environment, preferred
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,7 +131,7 @@ def _language() -> str:
     asked = request.args.get("lang", "")
     if asked in LANGUAGES:
         return asked
-    return request.accept_languages.best_match(list(LANGUAGES), default="en")
+    return preferred(tag for tag, _ in request.accept_languages)
 
 
 def _page(template: str, **shown: object) -> Response:

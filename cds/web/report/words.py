@@ -18,7 +18,7 @@ from cds.cards.words import readable, spoken_date
 from cds.engine.words import number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from decimal import Decimal
 
 DOMAIN = "trial-cds"
@@ -56,6 +56,23 @@ def environment(language: str) -> Environment:
     made.filters["eve"] = lambda day: day - timedelta(days=1)
     made.globals.update(languages=LANGUAGES, shapes=SHAPES, statuses=STATUSES)
     return made
+
+
+def preferred(tags: Iterable[str]) -> str:
+    """The first of a browser's language tags that there are words for; English where none is.
+
+    zh and zh-Hans are Simplified Chinese; Traditional Chinese is another script.
+    """
+    for tag in tags:
+        first, *rest = tag.lower().replace("_", "-").split("-")
+        if first == "en":
+            return "en"
+        if first == "zh" and not _TRADITIONAL.intersection(rest):
+            return "zh-CN"
+    return "en"
+
+
+_TRADITIONAL = frozenset({"hant", "tw", "hk", "mo"})
 
 
 def _short(value: Decimal) -> str:
