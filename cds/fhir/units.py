@@ -239,6 +239,11 @@ def _registry() -> Any:  # noqa: ANN401 - ucumvert ships no types
     return PintUcumRegistry()
 
 
+def make_ready() -> None:
+    """Make the registry now, so that no first strange unit pays for it within its deadline."""
+    _registry()
+
+
 def factors_for(analytes: Mapping[str, Analyte], candidates: Iterable[str]) -> list[Factor]:
     """Every factor between the candidates and the analytes' units, for the table of factors."""
     units = sorted(set(candidates))
