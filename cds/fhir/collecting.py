@@ -59,8 +59,24 @@ class _Sorted:
 class _Claims:
     """The coverages of one part; what goes wrong makes them partial."""
 
-    def __init__(self, claims: Mapping[str, Coverage]) -> None:
+    def __init__(self, claims: Mapping[str, Coverage], around: _Claims | None = None) -> None:
+        """`around`: the claims of the Bundle in which this one lies."""
         self.coverage = dict(claims)
+        self.lost: dict[str, Coverage] = {}
+        self._around = around
+
+    def lose(self, why: str, kind: str | None) -> None:
+        """Mark the coverages of one type (None: all) as lacking an entry that came.
+
+        No other part makes up for it: several keys of a prefetch may each claim a whole type and
+        hold a piece of it only.
+        """
+        self.lower(why, kind=kind)
+        for name, covered in self.coverage.items():
+            if kind is None or name.partition(":")[0] == kind:
+                self.lost.setdefault(name, covered)
+        if self._around is not None:
+            self._around.lose(why, kind)
 
     def lower(self, why: str, *, kind: str | None = None, again: bool = False) -> None:
         """Mark the coverages of one type (None: all) as incomplete."""
@@ -96,6 +112,10 @@ def collect(parts: Sequence[Part], patient_id: str | None) -> Record:
     for claims in all_claims:
         for name, covered in claims.coverage.items():
             coverage[name] = better(coverage.get(name), covered)
+    for claims in all_claims:
+        for name, covered in claims.lost.items():
+            if coverage[name].state is Retrieval.COMPLETE:
+                coverage[name] = covered
     return Record(
         own_id or "", patient, entries, found.medications, coverage, tuple(found.problems)
     )
@@ -141,7 +161,7 @@ def _sort_other(
 def _sort_nested(bundle: Nested, claims: _Claims, found: _Sorted) -> None:
     """One level of Bundles inside a Bundle (what a batch of searches answers)."""
     document = read_nested(bundle)
-    inner = _Claims(claims.coverage)
+    inner = _Claims(claims.coverage, claims)
     if _sort_document(document, inner, found):
         inner.lower(_TRUNCATED, again=True)
     kinds = {KINDS.get(type(entry.resource)) for entry in document.entries} - {None}
@@ -154,7 +174,7 @@ def _sort_nested(bundle: Nested, claims: _Claims, found: _Sorted) -> None:
 def _note_not_read(lost: NotRead, claims: _Claims, found: _Sorted) -> None:
     found.problems.append(Problem("not-read", lost.reference, lost.says))
     if lost.kind is None or lost.kind in KINDS.values():
-        claims.lower("an entry could not be read", kind=lost.kind)
+        claims.lose("an entry could not be read", lost.kind)
 
 
 class _Issue(msgspec.Struct, frozen=True):
@@ -237,6 +257,6 @@ def _own_entries(found: _Sorted, subjects: Subjects) -> dict[str, tuple[Entry, .
             else:
                 says = "it does not say whose it is and was not used"
                 found.problems.append(Problem("not-read", reference_of(entry), says))
-                claims.lower("an entry does not say whose it is", kind=kind)
+                claims.lose("an entry does not say whose it is", kind)
         entries[kind] = newest(own)
     return entries
