@@ -20,6 +20,8 @@ _UNDOTTED = _BY_PREFIX | _BY_CATEGORY
 _CATEGORY = 3
 _WHOLE = 7
 _FIRST_ENCOUNTER = frozenset("ABC")
+_NOT_HEALED = frozenset("GHJKMN")
+"""Seventh characters of a fracture: delayed healing (G, H, J) and nonunion (K, M, N)."""
 
 
 class CodeLists:
@@ -91,11 +93,16 @@ def _fits(pattern: str, code: str) -> bool:
 
 
 def _by_encounter(member: Member, seventh: str) -> Member | None:
-    """The member as the seventh character of an injury code makes it; None for a sequela."""
+    """The member as the seventh character of an injury code makes it; None for a sequela.
+
+    A later encounter for a fracture that has not healed is no history of one: a human looks at it.
+    """
     if not member.seventh or seventh in _FIRST_ENCOUNTER:
         return member
     if seventh == "S":
         return None
+    if seventh in _NOT_HEALED:
+        return msgspec.structs.replace(member, mark=Mark(decides=False))
     mark = Mark(decides=member.mark.decides, history=True)
     return msgspec.structs.replace(member, mark=mark)
 

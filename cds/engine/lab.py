@@ -99,7 +99,7 @@ class Lab(msgspec.Struct, frozen=True):
         if any(result.reading is None for result in newest):
             return self._unusable(newest, valued)
         if self.any_result:
-            return self._never(valued, facts)
+            return self._never(newest, valued, facts, asked)
         return self._agreed(newest, facts, asked, skipped)
 
     def parts(self) -> Iterator[Characteristic]:
@@ -177,10 +177,27 @@ class Lab(msgspec.Struct, frozen=True):
             if result.reading is not None and self._meets(result, patient, asked)[0] is Truth.MET
         ]
 
-    def _never(self, valued: Sequence[Result], facts: Facts) -> Answer:
-        """No result at any time meets the bound: an answer if all results were read."""
+    def _never(
+        self,
+        newest: Sequence[Result],
+        valued: Sequence[Result],
+        facts: Facts,
+        asked: Evaluation,
+    ) -> Answer:
+        """No result at any time meets the bound.
+
+        An answer if all results were read and the newest does not leave it open, as a reactive
+        screening test does that nobody has confirmed.
+        """
         if not self._read_completely(facts):
             return self._nothing(facts, Gap.NOT_RETRIEVED)
+        for result in newest:
+            truth, gap = self._meets(result, facts.patient, asked)
+            if truth is Truth.UNKNOWN:
+                assert gap is not None  # noqa: S101 - an undecided value comes with its gap
+                says = f"{self._shown([result])} ({self._needs()}): {_WHY[gap]}"
+                missing = (Missing(self.concepts[0], gap),)
+                return Answer(Truth.UNKNOWN, says, _evidence([result]), missing)
         usable = [result for result in valued if result.reading is not None]
         return Answer(Truth.NOT_MET, self._shown(usable), _evidence(usable))
 
@@ -308,7 +325,7 @@ class Lab(msgspec.Struct, frozen=True):
 
         The value stands as received where it is held against its own range, or is no number.
         """
-        relative = any(bound.uln is not None for bound in self.bounds)
+        relative = self.positive or any(bound.uln is not None for bound in self.bounds)
         parts = []
         for result in results:
             usable = result.reading is not None and not relative

@@ -58,6 +58,12 @@ def _marks(
         return marks, True
     for text in texts((resource.code,)):
         marks.update(terminology.procedure_names(text))
+    # A category ("surgical procedure", "radiotherapy") speaks for codes that no list holds.
+    for coding in codings((resource.category,)):
+        category = terminology.procedure(coding.system or "", coding.code or "")
+        for concept, mark in category.marks.items():
+            if concept not in marks or mark.decides:
+                marks[concept] = mark
     return marks, bool(marks)
 
 

@@ -128,6 +128,7 @@ class Procedure(Resource, tag="Procedure", frozen=True, gc=False, rename="camel"
     """Something that was or is being done to the patient."""
 
     status: str | None = None
+    category: CodeableConcept | None = None
     code: CodeableConcept | None = None
     subject: Reference | None = None
     performed_date_time: Raw = ABSENT
