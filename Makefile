@@ -1,5 +1,6 @@
 # Everything a person does with the checkout. `make` alone lists the targets.
-# Each target does its own set-up: Python 3.11 or newer and make are all it takes.
+# Each target does its own set-up: Python 3.11 or newer and make are all it takes, and what a target
+# names in brackets.
 
 PYTHON ?=
 BIN := .venv/bin
