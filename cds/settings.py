@@ -202,6 +202,16 @@ def _origins(text: str) -> tuple[str, ...]:
     return tuple(word.rstrip("/") for word in _words(text))
 
 
+def _coded(text: str) -> tuple[str, ...]:
+    found = tuple(filter(None, (part.strip() for part in text.split(","))))
+    for one in found:
+        system, bar, code = one.rpartition("|")
+        if not (system and bar and code):
+            message = "a code is written with its system, for example http://example.org/flags|R1"
+            raise ValueError(message)
+    return found
+
+
 def default_database_url(env: Mapping[str, str]) -> str:
     """SQLite in the user's data folder, where this system keeps such folders.
 
@@ -269,6 +279,12 @@ class Settings:
     )
     client_rate: int = _setting(
         _whole(1, 100_000), "calls a second of one client to one process", 100
+    )
+    research_records: bool = _setting(
+        _switch, "ask the EHR for research subjects, consents and flags", default=False
+    )
+    refusal_flags: tuple[str, ...] = _setting(
+        _coded, "codes of Flags that refuse contact about research, as system|code", ()
     )
     page_minutes: int = _setting(
         _whole(0, 1_440), "how long the link to the page behind a card lasts; 0: no links", 15

@@ -13,6 +13,8 @@ from cds.core.when import Evaluation
 from cds.fhir.facts import facts_from
 from cds.fhir.prefetch import TEMPLATES
 from cds.fhir.record import UnusableInput, record_from_prefetch
+from cds.fhir.research import TEMPLATES as RESEARCH_TEMPLATES
+from cds.fhir.research import research_in
 from cds.web.errors import Refused
 from cds.web.fetch import completed, fhir_servers
 from cds.web.habits import HABITS
@@ -71,7 +73,7 @@ class HookService:
                 "Says which trial may suit the patient whose chart is open, what rules them out "
                 "and until when, what is missing and which order would settle it."
             ),
-            "prefetch": dict(TEMPLATES),
+            "prefetch": {**TEMPLATES, **self._research_templates()},
             "usageRequirements": (
                 "Needs the patient, conditions, observations, medication lists and procedures, "
                 "from prefetch or from a FHIR R4 server that the service may call."
@@ -104,7 +106,7 @@ class HookService:
             raise Refused(412, says)
         facts = facts_from(record, self._content.terminology, asked.zone, self._content.units)
         assessment = assess_facts(facts, self._content, asked)
-        cards = self._cards[dialect]
+        cards = self._for_patient(self._cards[dialect], request, asked.on)
         pages = self._reports.addresses(
             assessment,
             facts,
@@ -113,6 +115,21 @@ class HookService:
             reader=f"{caller.issuer or ''}|{request.user}",
         )
         return msgspec.json.encode({"cards": cards_for(assessment, cards, pages)})
+
+    def _for_patient(self, cards: CardSettings, request: HookRequest, on: date) -> CardSettings:
+        """No card about a trial that the patient has joined, none at all after a refusal."""
+        sent = (request.prefetch or {}).values()
+        research = research_in(sent, request.patient_id, on, self._settings.refusal_flags)
+        off = cards.trials_off | research.joined
+        if research.refuses:
+            off |= {trial.id for trial in self._content.trials}
+        return msgspec.structs.replace(cards, trials_off=off)
+
+    def _research_templates(self) -> dict[str, str]:
+        if not self._settings.research_records:
+            return {}
+        wanted = {"research", "consents"} | ({"flags"} if self._settings.refusal_flags else set())
+        return {key: query for key, query in RESEARCH_TEMPLATES.items() if key in wanted}
 
     def _prefetched(self, request: HookRequest) -> Record:
         try:
