@@ -34,10 +34,11 @@ if TYPE_CHECKING:
     from cds.fhir.resources import Entry, MedicationEntry
 
 _ACTIVE, _PAST, _UNCERTAIN = Course.ACTIVE, Course.PAST, Course.UNCERTAIN
+_INTENDED = Course.INTENDED
 _COURSES: Mapping[str, Mapping[str, Course | None]] = {
     "MedicationStatement": {
         "active": _ACTIVE, "completed": _PAST, "stopped": _PAST, "on-hold": _UNCERTAIN,
-        "unknown": _UNCERTAIN, "intended": Course.INTENDED, "not-taken": None, "entered-in-error": None,
+        "unknown": _UNCERTAIN, "intended": _INTENDED, "not-taken": None, "entered-in-error": None,
     },
     "MedicationRequest": {
         "active": _ACTIVE, "completed": _PAST, "stopped": _PAST, "on-hold": _UNCERTAIN,
