@@ -137,7 +137,7 @@ class Breaker:
             lambda: container.pop(key),
             lambda: container.__setitem__(key, [container[key]]),
             lambda: container.__setitem__(key, {pick.choice(KEYS): container[key]}),
-            lambda: container.__setitem__(key, [container[key]] * pick.choice((2, 3, 50))),
+            lambda: container.__setitem__(key, self._repeated(container[key])),
             lambda: container.__setitem__(key, self._elsewhere(root)),
             lambda: container.__setitem__(key, self._nested(container[key])),
             lambda: container.__setitem__(key, RAW_NUMBER + pick.choice(NUMBERS)),
@@ -151,6 +151,10 @@ class Breaker:
         if not container:
             return None
         return copy.deepcopy(container[key])
+
+    def _repeated(self, value: Json) -> Json:
+        # What is large already is only doubled: repeated again and again it would fill the memory.
+        return [value] * (2 if isinstance(value, dict | list) else 50)
 
     def _nested(self, value: Json) -> Json:
         for _ in range(self.random.choice((3, 30, 300))):

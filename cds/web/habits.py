@@ -9,19 +9,18 @@ from dataclasses import dataclass
 class Habits:
     """The habits of one EHR.
 
-    `one_action`: it carries out only the first action of a suggestion. `brief`: cards are shown in
-    a narrow column. `not_kept`: medication types that it has no list of, so that nobody waits.
+    `one_action`: it may carry out only the first action of a suggestion. `not_kept`: medication
+    types that it has no list of, so that nobody waits for one.
     """
 
     one_action: bool = True
-    brief: bool = False
     not_kept: frozenset[str] = frozenset()
 
 
 HABITS = {
     "generic": Habits(),
     "epic": Habits(),
-    "oracle": Habits(brief=True, not_kept=frozenset({"MedicationStatement"})),
+    "oracle": Habits(not_kept=frozenset({"MedicationStatement"})),
     "hapi": Habits(one_action=False),
 }
 """By the word that settings and the clients file use."""
