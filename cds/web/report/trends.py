@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from cds.engine.lab import Lab, Sign
 from cds.engine.words import reading as in_words
 from cds.web.report.leaves import leaves
@@ -93,8 +95,19 @@ def _point(lab: Lab, result: Result, facts: Facts, asked: Evaluation) -> Point |
     if value is None:
         return None
     limits = lab.limits(result, facts.patient, asked)
-    shown = in_words(reading, lab.unit) or result.display
+    shown = in_words(_rounded(reading), lab.unit) or result.display
     return Point(result.when.last, value, shown, limits, _meets(lab, reading, limits))
+
+
+def _rounded(reading: Reading) -> Reading:
+    """The reading for the eye: converted values come with more digits than were measured."""
+
+    def four_digits(value: Decimal | None) -> Decimal | None:
+        return value and round(value, max(3 - value.adjusted(), 0))
+
+    return msgspec.structs.replace(
+        reading, low=four_digits(reading.low), high=four_digits(reading.high)
+    )
 
 
 def _meets(lab: Lab, reading: Reading, limits: Sequence[Decimal]) -> bool | None:
