@@ -38,7 +38,7 @@ _HEADERS: Mapping[str, tuple[str, ...]] = {
     "dose_forms.tsv": ("system", "code", "meaning", "route"),
 }  # fmt: skip
 _DOMAINS = ("lab", "vital", "score", "finding", "medication", "procedure")
-_MATCHES = frozenset({"exact", "prefix", "range", "pattern"})
+_MATCHES = frozenset({"exact", "descendants", "prefix", "range", "pattern"})
 _MARKS = frozenset({"decides", "review", "history", "seventh"})
 _LAB_FILE = "labs.yaml"
 _UNSPECIFIED = ", unspecified"

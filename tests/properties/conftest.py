@@ -119,9 +119,10 @@ def _rows(name: str) -> list[dict[str, str]]:
     return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-_CONDITIONS = _by_set([row for row in _rows("conditions.tsv") if row["match"] == "exact"])
+_SINGLE = frozenset({"exact", "descendants"})
+_CONDITIONS = _by_set([row for row in _rows("conditions.tsv") if row["match"] in _SINGLE])
 _PROCEDURES = _by_set(
-    [row for row in _rows("procedures.tsv") if row["match"] == "exact" and row["system"] in _URI]
+    [row for row in _rows("procedures.tsv") if row["match"] in _SINGLE and row["system"] in _URI]
 )
 _DRUGS = _by_set([row for row in _rows("drugs.tsv") if row["set"] != "other"])
 _LABS = [
