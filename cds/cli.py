@@ -1,4 +1,4 @@
-"""The command line: evaluate, serve, demo, check, review, explain-code.
+"""The command line: evaluate, serve, demo, screen, report, check, review, explain-code.
 
 Imports of the web, FHIR and YAML layers are made inside the commands: `evaluate` on one bundle
 must not pay for a web server.
@@ -273,6 +273,7 @@ def serve(host: str, port: int) -> None:
       TRIAL_CDS_CLIENTS=clients.yaml trial-cds serve --host 0.0.0.0 --port 8080
     """
     from cds.content.fault import ContentFaults
+    from cds.fhir.units import make_ready
     from cds.settings import SettingsFault, check_listening
     from cds.store.fault import StoreFault
     from cds.web.app import create_app, store_of
@@ -285,6 +286,7 @@ def serve(host: str, port: int) -> None:
         content = _content(settings)
         app = create_app(settings, content, lambda: _today(settings), address=address)
         store_of(app).open()
+        make_ready()  # before the workers are forked, which then share it
     except (SettingsFault, StoreFault) as problem:
         _stop(str(problem))
     except ContentFaults as problem:
@@ -514,6 +516,7 @@ def screen(  # noqa: PLR0913 - one argument for each option
       trial-cds screen export/ --on 2026-03-01 --out screened/
       trial-cds screen export/ --on 2026-03-01 --out screened/ --complete MedicationStatement
     """
+    from cds.cohort.catalogue import catalogue_of
     from cds.cohort.fault import CohortFault
     from cds.cohort.order import Order
     from cds.cohort.progress import progress_on
@@ -528,8 +531,7 @@ def screen(  # noqa: PLR0913 - one argument for each option
         on,
         settings.timezone.key,
         tuple(str(folder.resolve()) for folder in _content_folders(settings)),
-        content.digest,
-        {trial.id: trial.version for trial in content.trials},
+        catalogue_of(content),
         trials,
         complete,
         not_kept,
@@ -545,6 +547,36 @@ def screen(  # noqa: PLR0913 - one argument for each option
         click.echo("trial-cds: stopped; the same command goes on where it stopped.", err=True)
         raise SystemExit(130) from None
     click.echo(summary(finished, out))
+
+
+@main.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--html", metavar="FILE", help="Where the page goes; DIR/report.html if left out.")
+def report(folder: Path, html: str | None) -> None:
+    """Show what a screening found: tables here, and one HTML page with charts.
+
+    \b
+    Example:
+      trial-cds report screened/
+    """
+    from cds.cohort.fault import CohortFault
+    from cds.cohort.report.page import report_page
+    from cds.cohort.report.results import open_results
+    from cds.cohort.report.terminal import print_report
+
+    target = Path(html) if html else folder / "report.html"
+    try:
+        with open_results(folder) as results:
+            page = report_page(results)
+            print_report(results, sys.stdout)
+    except CohortFault as problem:
+        _stop(str(problem))
+    try:
+        target.write_text(page, "utf-8")
+    except OSError as problem:
+        why = (problem.strerror or "unknown reason").lower()
+        _stop(f"--html: {target} cannot be written: {why}.")
+    click.echo(f"Page: {target}")
 
 
 @main.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from contextlib import contextmanager
 from datetime import date
 from functools import cached_property, lru_cache, reduce
@@ -16,10 +17,12 @@ import pyarrow.parquet as pq
 
 from cds.assess import Content, assess_facts, load_content
 from cds.cohort.fault import CohortFault
+from cds.cohort.possible import Possible
 from cds.cohort.scan import Reject
 from cds.cohort.source import Form
 from cds.cohort.tables import Rows
-from cds.cohort.unrecognised import unrecognised
+from cds.cohort.unrecognised import unknown_units, unrecognised
+from cds.core.criterion import Status
 from cds.core.when import Evaluation
 from cds.fhir.facts import facts_from
 from cds.fhir.record import (
@@ -61,6 +64,7 @@ class Tally(msgspec.Struct, frozen=True):
     batch: int
     patients: int
     deceased: int
+    entries: dict[str, int]
     rejects: tuple[Reject, ...]
 
 
@@ -104,10 +108,23 @@ class Evaluator:
             raise CohortFault(message)
         return content
 
+    @cached_property
+    def _measured(self) -> tuple[str, ...]:
+        """The concepts of the trials that results are read for."""
+        used = {
+            key for one in self.content.folders for keys in one.concepts.values() for key in keys
+        }
+        return tuple(sorted(key for key in used if self.content.terminology.analytes_of(key)))
+
+    @cached_property
+    def _possible(self) -> Possible:
+        return Possible(self.content)
+
     def run(self, batch: Batch) -> Tally:
         """Evaluate a batch and write its rows; what it says last is that it is finished."""
         rows = Rows()
         rejects: list[Reject] = []
+        entries: Counter[str] = Counter()
         deceased = 0
         with _files(self.setup.paths) as read:
             lines = _runs(batch, read)
@@ -119,7 +136,8 @@ class Evaluator:
                     rejects.append(Reject(name, None, str(problem), _named(patient.id)))
                     continue
                 deceased += self._evaluate(record, rows)
-        tally = Tally(batch.number, len(batch.patients), deceased, tuple(rejects))
+                entries.update({kind: len(own) for kind, own in record.entries.items()})
+        tally = Tally(batch.number, len(batch.patients), deceased, dict(entries), tuple(rejects))
         self._write(rows, tally)
         return tally
 
@@ -136,7 +154,11 @@ class Evaluator:
         facts = facts_from(record, content.terminology, self._zone, content.units)
         assessment = assess_facts(facts, content, self._asked)
         rows.add(assessment)
-        rows.add_unrecognised(unrecognised(record, facts, content.terminology))
+        unknown = unrecognised(record, facts, content.terminology)
+        if any(one.target.status is not Status.FAIL for one in assessment.determinations):
+            unknown.update(unknown_units(facts, self._measured))
+        rows.add_unrecognised(unknown)
+        rows.possible.extend(self._possible.rows(record, facts, assessment))
         return assessment.deceased
 
     def _write(self, rows: Rows, tally: Tally) -> None:
@@ -144,6 +166,7 @@ class Evaluator:
             "determinations": rows.determinations(),
             "criteria": rows.criteria(),
             "names": rows.names(),
+            "possible": rows.possible_targets(),
         }
         folder = Path(self.setup.folder)
         for name, table in tables.items():

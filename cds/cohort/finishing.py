@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -28,7 +29,11 @@ if TYPE_CHECKING:
 
 
 class Finished(msgspec.Struct, frozen=True):
-    """What a screening comes to. `overall` counts, for each trial, the patients by verdict."""
+    """What a screening comes to.
+
+    `overall` counts, for each trial, the patients by verdict; `entries` the resources that were
+    read as some patient's, by type.
+    """
 
     patients: int
     deceased: int
@@ -36,6 +41,7 @@ class Finished(msgspec.Struct, frozen=True):
     rejected_lines: int
     overall: dict[str, dict[str, int]]
     coverage: dict[str, Coverage]
+    entries: dict[str, int]
 
     @property
     def evaluated(self) -> int:
@@ -73,7 +79,9 @@ def finish(  # noqa: PLR0913 - everything that was found comes together here
         len(inputs.rejects),
         overall,
         coverage,
+        dict(sorted(sum((Counter(tally.entries) for tally in tallies), Counter()).items())),
     )
+    (out / "catalogue.json").write_bytes(msgspec.json.encode(order.catalogue))
     _write_manifest(order, inputs, counts, finished, out)
     shutil.rmtree(work)
     return finished
@@ -103,6 +111,8 @@ def _write_tables(results: Path, out: Path) -> dict[str, dict[str, int]]:
         _copy(base, plain, out / "determinations.csv", "format csv, header, delimiter ','")
         criteria = f"select * from {_parts(results, 'criteria')}"  # noqa: S608
         _copy(base, criteria, out / "criteria.parquet", "format parquet, compression zstd")
+        possible = f"select * from {_parts(results, 'possible')} order by all"  # noqa: S608
+        _copy(base, possible, out / "possible.parquet", "format parquet, compression zstd")
         names = _NAMES.format(source=_parts(results, "names"))
         _copy(base, names, out / "unrecognised.parquet", "format parquet, compression zstd")
         found = base.execute(
@@ -144,7 +154,7 @@ def _write_manifest(
 ) -> None:
     manifest: dict[str, Any] = {
         "software": {"version": cds.__version__, "digest": software_digest()},
-        "content": {"digest": order.content, "trials": order.versions},
+        "content": {"digest": order.catalogue.digest, "trials": order.catalogue.versions},
         "on": order.on.isoformat(),
         "timezone": order.zone,
         "source": _source(inputs),
@@ -161,6 +171,7 @@ def _write_manifest(
             "patients_without_patient_resource": counts.strangers,
             "their_resources": counts.strangers_lines,
             "resources": inputs.kinds,
+            "entries": finished.entries,
         },
         "overall": finished.overall,
         "results": {

@@ -10,14 +10,15 @@ from pathlib import Path
 import msgspec
 
 import cds
+from cds.cohort.catalogue import Catalogue
 
 
 class Order(msgspec.Struct, frozen=True):
     """What is asked for.
 
     `complete` and `not_kept` name resource types: those that the export was asked for though it
-    holds no file of them, and those that the site does not keep. `content` is the digest of the
-    trials and mappings that the folders hold, `versions` the version of each trial.
+    holds no file of them, and those that the site does not keep. `catalogue` is what the content
+    folders hold.
     """
 
     source: str
@@ -25,8 +26,7 @@ class Order(msgspec.Struct, frozen=True):
     on: date
     zone: str
     content_folders: tuple[str, ...]
-    content: str
-    versions: dict[str, str]
+    catalogue: Catalogue
     trials: tuple[str, ...] = ()
     complete: tuple[str, ...] = ()
     not_kept: tuple[str, ...] = ()
@@ -37,8 +37,8 @@ class Order(msgspec.Struct, frozen=True):
         """Everything of the order that may change a row, and the software that reads it."""
         return {
             "software": software_digest(),
-            "content": self.content,
-            "trials": sorted(self.versions),
+            "content": self.catalogue.digest,
+            "trials": sorted(self.catalogue.versions),
             "on": self.on.isoformat(),
             "zone": self.zone,
             "complete": sorted(self.complete),

@@ -102,7 +102,7 @@ def _setup(order: Order, inputs: Inputs, coverage: dict[str, Coverage], work: Pa
     folder.mkdir(exist_ok=True)
     setup = Setup(
         content_folders=order.content_folders,
-        content=order.content,
+        content=order.catalogue.digest,
         trials=order.trials,
         on=order.on,
         zone=order.zone,

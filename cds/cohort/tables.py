@@ -43,6 +43,7 @@ CRITERIA = {
 _EVIDENCE = ("reference", "display", "date")
 _GAP = ("concept", "gap")
 UNRECOGNISED = ("kind", "system", "code", "display")
+POSSIBLE = ("patient", "trial", "reference", "display", "code")
 
 
 class _Lists:
@@ -71,6 +72,7 @@ class Rows:
         self._criteria: dict[str, list[object]] = {name: [] for name in CRITERIA}
         self._evidence = _Lists(_EVIDENCE)
         self._gaps = _Lists(_GAP)
+        self.possible: list[tuple[str, ...]] = []
         self.unrecognised: Counter[tuple[str, str, str, str]] = Counter()
         self.unrecognised_patients: Counter[tuple[str, str, str, str]] = Counter()
 
@@ -131,6 +133,16 @@ class Rows:
         table = _table(self._criteria, CRITERIA)
         table = table.append_column("evidence", self._evidence.array())
         return table.append_column("gaps", self._gaps.array())
+
+    def possible_targets(self) -> pa.Table:
+        """One row for each diagnosis that leaves open whether it is a trial's target."""
+        columns = enumerate(POSSIBLE)
+        return pa.table(
+            {
+                name: pa.array([row[index] for row in self.possible], _TEXT)
+                for index, name in columns
+            }
+        )
 
     def names(self) -> pa.Table:
         """One row for each code or name that no list knows, with how many entries and patients."""

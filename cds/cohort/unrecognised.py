@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from cds.core.answer import Gap
+
 if TYPE_CHECKING:
-    from cds.core.facts import Facts
-    from cds.core.terminology import Terminology
+    from collections.abc import Callable, Iterable, Mapping
+
+    from cds.core.facts import Facts, Mark
+    from cds.core.terminology import Coded, Terminology
     from cds.fhir.record import Record
     from cds.fhir.resources import CodeableConcept
 
@@ -16,8 +21,21 @@ _LONGEST = 200
 
 _LOINC = "LOINC"
 
+_AMOUNT = re.compile(r"^[^0-9]*[0-9][0-9.,]*")
+
 Key = tuple[str, str, str, str]
 """Kind of entry, code system, code, display."""
+
+
+def unknown_units(facts: Facts, concepts: Iterable[str]) -> Counter[Key]:
+    """How often each unit could not be converted; the key's system is the lab concept."""
+    found: Counter[Key] = Counter()
+    for concept in concepts:
+        for result in facts.results.get(concept, ()):
+            if result.unusable is Gap.UNIT:
+                unit = _AMOUNT.sub("", result.display).strip()
+                found["Unit", concept, "", unit[:_LONGEST]] += 1
+    return found
 
 
 def unrecognised(record: Record, facts: Facts, terminology: Terminology) -> Counter[Key]:
@@ -27,17 +45,29 @@ def unrecognised(record: Record, facts: Facts, terminology: Terminology) -> Coun
         concept = getattr(entry.resource, "code", None)
         if concept is not None and not _measured(concept, terminology):
             found[_key("Observation", concept)] += 1
-    for kind, known in (("Condition", terminology.condition), ("Procedure", terminology.procedure)):
+    look_ups = (
+        ("Condition", terminology.condition, terminology.condition_names),
+        ("Procedure", terminology.procedure, terminology.procedure_names),
+    )
+    for kind, by_code, by_name in look_ups:
         for entry in record.entries.get(kind, ()):
             concept = getattr(entry.resource, "code", None)
-            codings = (concept.coding or ()) if concept is not None else ()
-            if concept is not None and not any(
-                known(coding.system or "", coding.code or "").known for coding in codings
-            ):
+            if concept is not None and not _known(concept, by_code, by_name):
                 found[_key(kind, concept)] += 1
     for exposure in facts.unrecognised_drugs:
         found["Medication", "", "", exposure.display[:_LONGEST]] += 1
     return found
+
+
+def _known(
+    concept: CodeableConcept,
+    by_code: Callable[[str, str], Coded],
+    by_name: Callable[[str], Mapping[str, Mark]],
+) -> bool:
+    codings = concept.coding or ()
+    if any(by_code(coding.system or "", coding.code or "").known for coding in codings):
+        return True
+    return any(by_name(text) for text in (concept.text, *(c.display for c in codings)) if text)
 
 
 def _measured(concept: CodeableConcept, terminology: Terminology) -> bool:

@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 from cds.assess import Content, load_content
+from cds.cohort.catalogue import catalogue_of
 from cds.cohort.order import Order
 from cds.cohort.progress import Silent
 from cds.cohort.screen import screen
@@ -113,8 +114,7 @@ class Screening:
             "on": DAY,
             "zone": "UTC",
             "content_folders": (str(bundled_content()),),
-            "content": self.content.digest,
-            "versions": {trial.id: trial.version for trial in self.content.trials},
+            "catalogue": catalogue_of(self.content),
             "complete": ALL_TYPES,
         }
         return Order(**given | changes)

@@ -1,0 +1,1 @@
+"""What coordinators and feasibility teams ask of a screening, as a page and on a terminal."""

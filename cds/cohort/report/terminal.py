@@ -1,0 +1,85 @@
+"""The report as tables on a terminal: the shortest answer to each question."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from cds.cohort.report.quality import report_card, unrecognised
+from cds.cohort.report.views import TrialViews, trial_views
+from cds.core.criterion import Overall
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TextIO
+
+    from cds.cohort.report.results import Results
+
+_SHOWN = 10
+
+
+def print_report(results: Results, out: TextIO) -> None:
+    """Print the tables; in colour only where `out` is a terminal."""
+    console = Console(file=out, highlight=False, markup=False)
+    on = date.fromisoformat(results.manifest["on"])
+    for trial in results.catalogue.trials:
+        _print_trial(trial_views(results, trial, on), console)
+    names = [
+        (one.kind, one.code, one.display, str(one.patients))
+        for one in unrecognised(results)[:_SHOWN]
+    ]
+    _print(console, "Not recognised", ("kind", "code", "name", "patients"), names)
+    for number, item in enumerate(report_card(results), start=1):
+        console.print(f"{number}. {item.asks}", style="bold")
+        for line in item.says:
+            console.print(f"   {line}")
+
+
+def _print_trial(views: TrialViews, console: Console) -> None:
+    console.print(f"\n{views.trial.id} {views.trial.short_title}", style="bold")
+    said = [f"{views.overall.get(one.value, 0)} {one.value}" for one in reversed(Overall)]
+    console.print(f"{views.evaluated} evaluated: {', '.join(said)}")
+    lost = sorted((step for step in views.funnel if step.fails), key=lambda step: -step.fails)
+    shown = {step.id for step in lost[:_SHOWN]}
+    steps = [
+        (step.id, step.reading, str(step.lost), str(step.left), str(step.alone))
+        for step in views.funnel
+        if step.id in shown
+    ]
+    heads = ("criterion", "as we read it", "lost", "remain", "alone")
+    _print(console, "Attrition (the criteria that exclude most)", heads, steps)
+    tests = [(one.label, str(one.patients), str(one.settles)) for one in views.missing[:_SHOWN]]
+    _print(console, "Missing", ("result", "patients", "settles"), tests)
+    near = [(one.patient, one.criterion, one.reason) for one in views.near[:_SHOWN]]
+    _print(
+        console,
+        f"One criterion away ({views.near_total})",
+        ("patient", "criterion", "reason"),
+        near,
+    )
+    soon = [(one.patient, str(one.clears_on), one.fails) for one in views.soon[:_SHOWN]]
+    _print(console, f"Soon ({len(views.soon)})", ("patient", "from", "until then"), soon)
+    open_ones = [(one.patient, one.what, one.why) for one in views.possible[:_SHOWN]]
+    _print(
+        console,
+        f"Open target diagnoses ({views.possible_total})",
+        ("patient", "diagnosis", "why"),
+        open_ones,
+    )
+
+
+def _print(
+    console: Console, title: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]
+) -> None:
+    if not rows:
+        return
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for head in heads:
+        numeric = all(row[heads.index(head)].isdigit() for row in rows)
+        table.add_column(head, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
