@@ -276,6 +276,9 @@ def serve(host: str, port: int) -> None:
     from cds.fhir.units import make_ready
     from cds.settings import SettingsFault, check_listening
     from cds.store.fault import StoreFault
+    from cds.web.counting import share_counts
+
+    share_counts()  # before the application is imported
     from cds.web.app import create_app, store_of
     from cds.web.serving import run
 
@@ -489,6 +492,7 @@ def explain_code(words: tuple[str, ...]) -> None:
     "--not-kept", callback=_types, metavar="TYPE,…", help="Types that the site does not keep."
 )
 @click.option("--strict", is_flag=True, help="Stop at the first broken line.")
+@click.option("--since", metavar="PREVIOUS", help="Say what changed since the results in PREVIOUS.")
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
@@ -505,6 +509,7 @@ def screen(  # noqa: PLR0913 - one argument for each option
     not_kept: tuple[str, ...],
     *,
     strict: bool,
+    since: str | None,
     workers: int,
 ) -> None:
     """Screen a cohort: a folder of FHIR Bulk Data NDJSON, of Parquet, or of patient Bundles.
@@ -515,6 +520,7 @@ def screen(  # noqa: PLR0913 - one argument for each option
     Example:
       trial-cds screen export/ --on 2026-03-01 --out screened/
       trial-cds screen export/ --on 2026-03-01 --out screened/ --complete MedicationStatement
+      trial-cds screen export/ --on 2026-03-08 --out week-10/ --since screened/
     """
     from cds.cohort.catalogue import catalogue_of
     from cds.cohort.fault import CohortFault
@@ -536,6 +542,7 @@ def screen(  # noqa: PLR0913 - one argument for each option
         complete,
         not_kept,
         strict,
+        since,
         workers,
     )
     try:
@@ -547,6 +554,10 @@ def screen(  # noqa: PLR0913 - one argument for each option
         click.echo("trial-cds: stopped; the same command goes on where it stopped.", err=True)
         raise SystemExit(130) from None
     click.echo(summary(finished, out))
+    if since is not None:
+        from cds.cohort.report.changes import print_changes
+
+        print_changes(Path(since), Path(out), sys.stdout)
 
 
 @main.command()

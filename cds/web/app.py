@@ -17,6 +17,7 @@ from cds.web.errors import Refused, refusal
 from cds.web.feedback import FeedbackService
 from cds.web.hook import HookService
 from cds.web.limits import Gate, Rate, is_counted, read_body
+from cds.web.metrics import CONTENT_TYPE, HOOK_SECONDS, REQUESTS, exposition
 from cds.web.report.links import ReportService
 from cds.web.request import HOOK, SERVICE
 from cds.web.trust import Caller, Trust
@@ -154,7 +155,7 @@ def _register_discovery(app: Flask, service: HookService, door: _Door, settings:
     @app.post(_HOOK)
     def patient_view() -> Response:
         deadline = Deadline.after(settings.deadline_seconds)
-        with door.gate.entered():
+        with HOOK_SECONDS.time(), door.gate.entered():
             caller = door.caller(_HOOK)
             answer = service.answer(door.body(), caller, deadline)
         return Response(answer, content_type="application/json")
@@ -188,6 +189,10 @@ def _register_health(app: Flask, content: Content, store: Store) -> None:
         }
         return json_response(says, 200 if reachable else 503)
 
+    @app.get("/metrics")
+    def metrics() -> Response:
+        return Response(exposition(), content_type=CONTENT_TYPE)
+
 
 def _register_errors(app: Flask) -> None:
     @app.errorhandler(Refused)
@@ -216,4 +221,7 @@ def _common_headers(response: Response) -> Response:
     if request.path.startswith(_DISCOVERY):
         response.headers.update(_CORS)
     response.headers.update(_ALWAYS)
+    # The route as it is written, never the address that was called: that may name somebody.
+    route = "none" if request.url_rule is None else request.url_rule.rule
+    REQUESTS.labels(route, str(response.status_code)).inc()
     return response

@@ -18,6 +18,7 @@ from cds.fhir.research import research_in
 from cds.web.errors import Refused
 from cds.web.fetch import completed, fhir_servers
 from cds.web.habits import HABITS
+from cds.web.metrics import count_cards
 from cds.web.request import HOOK, SERVICE, read_request
 
 if TYPE_CHECKING:
@@ -114,7 +115,9 @@ class HookService:
             trials=shown_trials(assessment, cards),
             reader=f"{caller.issuer or ''}|{request.user}",
         )
-        return msgspec.json.encode({"cards": cards_for(assessment, cards, pages)})
+        given = cards_for(assessment, cards, pages)
+        count_cards(given)
+        return msgspec.json.encode({"cards": given})
 
     def _for_patient(self, cards: CardSettings, request: HookRequest, on: date) -> CardSettings:
         """No card about a trial that the patient has joined, none at all after a refusal."""
