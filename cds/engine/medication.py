@@ -156,7 +156,9 @@ class Medication(msgspec.Struct, frozen=True):
 
     def _weight(self, exposure: Exposure, asked: Evaluation) -> Weight | None:
         if exposure.start is not None and exposure.start.start > asked.end:
-            return Weight.DECIDES if self.planned else None
+            # What is over cannot lie ahead: such an entry is an error, not a plan.
+            ahead = self.planned and exposure.course is not Course.PAST
+            return Weight.DECIDES if ahead else None
         if exposure.course is Course.INTENDED and not _in_force(exposure, asked):
             return None
         if self.time is Time.EVER:

@@ -66,6 +66,7 @@ TABLE: list[tuple[Any, ...]] = [
     ("none recorded, none relaxed", R, "I13a", "fail", ("lab", "anc", 1.0)),
     ("liver metastasis relaxes the ALT", R, "I13e", "pass", _icd("C78.7"), ("lab", "alt", 200)),
     ("end-stage renal disease is no proof of dialysis", D, "E12", "review", _icd("N18.6")),
+    ("haemodialysis in the problem list", D, "E12", "review", _snomed("302497006")),
     ("dialysis of a year ago", D, "E12", "review", _done("302497006", "2025-02-01")),
     ("dialysis four weeks ago", D, "E12", "fail", _done("302497006", "2026-02-01")),
     ("education about dialysis", D, "E12", "pass", _done("28812006")),

@@ -52,6 +52,7 @@ TABLE: list[tuple[Any, ...]] = [
     ("one whose class is not verified", D, "E01", "review", ("took", "text", "brivanib", "completed", OVER)),
     ("anlotinib by name", D, "E01", "fail", ("took", "text", "anlotinib 12 mg capsule", "completed", OVER)),
     ("planned chemotherapy", D, "E04a", "fail", ("ordered", "rxnorm", "3639", {"authoredOn": "2026-02-28", "dispenseRequest": {"validityPeriod": {"start": "2026-03-10"}}})),
+    ("a dose given in the future is an error, no plan", D, "E04a", "pass", ("given", "rxnorm", "3639", "2026-03-10")),
     ("tamoxifen is for a human", D, "E04a", "review", ("took", "rxnorm", "10324", LONG)),
     ("mitomycin, the 42nd day", D, "E04b", "fail", ("took", "rxnorm", "632", "completed", _day("2026-01-18"))),
     ("warfarin now", D, "E27", "fail", ("took", "rxnorm", "11289", LONG)),
