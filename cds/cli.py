@@ -557,7 +557,7 @@ def screen(  # noqa: PLR0913 - one argument for each option
     if since is not None:
         from cds.cohort.report.changes import print_changes
 
-        print_changes(Path(since), Path(out), sys.stdout)
+        print_changes(Path(out), sys.stdout)
 
 
 @main.command()

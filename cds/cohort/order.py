@@ -18,7 +18,7 @@ class Order(msgspec.Struct, frozen=True):
 
     `complete` and `not_kept` name resource types: those that the export was asked for though it
     holds no file of them, and those that the site does not keep. `catalogue` is what the content
-    folders hold.
+    folders hold. `since` names the folder of an earlier screening to compare with.
     """
 
     source: str
@@ -31,6 +31,7 @@ class Order(msgspec.Struct, frozen=True):
     complete: tuple[str, ...] = ()
     not_kept: tuple[str, ...] = ()
     strict: bool = False
+    since: str | None = None
     workers: int = 1
 
     def decides(self) -> dict[str, object]:

@@ -16,6 +16,7 @@ from cds.cohort.fault import CohortFault
 from cds.cohort.finishing import Finished, finish
 from cds.cohort.inputs import SCAN, read_inputs
 from cds.cohort.plan import open_plan
+from cds.cohort.since import check_previous, compare
 from cds.cohort.source import find_source
 from cds.cohort.workers import open_workers
 
@@ -45,6 +46,8 @@ def screen(order: Order, progress: Progress) -> Finished:
     """
     source = find_source(Path(order.source))
     out = Path(order.out)
+    if order.since is not None:
+        check_previous(Path(order.since), out)
     small = sum(file.size for file in source.files) < _FEW_BYTES
     count = 1 if small else order.workers
     with _locked(out), open_workers(count) as workers:
@@ -68,7 +71,10 @@ def screen(order: Order, progress: Progress) -> Finished:
             setup = _setup(order, inputs, coverage, work)
             tallies = _evaluate(order, plan, setup, work, workers, progress)
             counts = plan.counts()
-        return finish(order, inputs, coverage, counts, tallies, work)
+        finished = finish(order, inputs, coverage, counts, tallies, work)
+    if order.since is not None:
+        compare(Path(order.since), out)
+    return finished
 
 
 @contextmanager

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import re
+import zlib
 from enum import Enum
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,7 +18,6 @@ from cds.fhir.retrieved import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 NEEDED_TYPES = frozenset({"Patient", "Medication", "OperationOutcome", *KINDS.values()})
 """The resource types that are read from an export."""
@@ -22,6 +25,9 @@ NEEDED_TYPES = frozenset({"Patient", "Medication", "OperationOutcome", *KINDS.va
 _TYPE_NAME = re.compile(r"(?<![A-Za-z])([A-Z][A-Za-z]+)(?![A-Za-z])")
 _LINES = (".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz")
 _BUNDLES = (".json", ".json.gz")
+_LOOKED_AT = 50
+"""Lines of a file with no telling name that are looked at."""
+
 _ERROR_FOLDERS = ("error", "errors")
 
 
@@ -93,7 +99,11 @@ def _ndjson(folder: Path, lines: list[Path], documents: list[Path], paths: list[
             errors = (folder / name).iterdir()
             lines += sorted(path for path in errors if path.name.endswith(_LINES))
     every = [_file(path, folder) for path in lines]
-    files = tuple(file for file in every if file.kind is None or file.kind in NEEDED_TYPES)
+    files = tuple(
+        file
+        for file in every
+        if file.kind in NEEDED_TYPES or (file.kind is None and _holds_resources(Path(file.path)))
+    )
     if not any(file.kind in {"Patient", None} for file in files):
         message = f"SOURCE: '{folder}' holds no Patient*.ndjson; export the type Patient too."
         raise CohortFault(message)
@@ -114,6 +124,16 @@ def _parquet(columns: list[Path], paths: list[Path]) -> Source:
             if kind is None or kind in NEEDED_TYPES
         ]
     return Source(Form.PARQUET, tuple(files), _others(paths, columns))
+
+
+def _holds_resources(path: Path) -> bool:
+    """Whether a file whose name says no type is of resources; bulk clients leave logs as NDJSON."""
+    read = gzip.open if path.suffix == ".gz" else open
+    try:
+        with read(path, "rb") as lines:
+            return any(b'"resourceType"' in line for line in islice(lines, _LOOKED_AT))
+    except (OSError, EOFError, zlib.error):
+        return True  # a damaged file is said to be damaged when it is read
 
 
 def _holds_parquet(path: Path) -> bool:

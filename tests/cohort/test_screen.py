@@ -296,6 +296,20 @@ def test_a_damaged_archive_makes_its_type_incomplete(export: Path, screening: An
     assert {row["overall"] for row in determinations(out)} <= {"undetermined", "ineligible"}
 
 
+def test_a_bulk_clients_log_is_no_part_of_the_export(export: Path, screening: Any) -> None:
+    log = {
+        "exportId": "1",
+        "eventId": "kickoff",
+        "eventDetail": {"exportUrl": "https://ehr.example"},
+    }
+    (export / "log.ndjson").write_text(json.dumps(log) + "\n", "utf-8")
+    (export / "Encounter.ndjson").write_text("not read at all\n", "utf-8")
+    finished, out = screening.run(export)
+    assert finished.rejected_lines == 0
+    manifest = json.loads((out / "manifest.json").read_text("utf-8"))
+    assert {"log.ndjson", "Encounter.ndjson"} <= set(manifest["source"]["not_read"])
+
+
 def test_the_dead_have_no_row_and_are_counted(export: Path, screening: Any) -> None:
     _, out = screening.run(export)
     manifest = json.loads((out / "manifest.json").read_text("utf-8"))

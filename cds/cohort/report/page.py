@@ -10,7 +10,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from cds.cohort.report import charts, quality
-from cds.cohort.report.views import TrialViews, trial_views
+from cds.cohort.report.changes import changes_of
+from cds.cohort.report.views import LISTED, TrialViews, trial_views
 from cds.core.criterion import Overall
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def report_page(results: Results) -> str:
     )
     return environment.get_template("report.html").render(
         manifest=results.manifest,
+        changes=changes_of(results),
+        listed=LISTED,
         card=quality.report_card(results),
         mapped=quality.mapped(results),
         unrecognised=quality.unrecognised(results),

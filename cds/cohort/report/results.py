@@ -24,9 +24,14 @@ class Results:
     """One folder of results. Each table is a view of that name."""
 
     def __init__(
-        self, base: duckdb.DuckDBPyConnection, manifest: dict[str, Any], catalogue: Catalogue
+        self,
+        base: duckdb.DuckDBPyConnection,
+        folder: Path,
+        manifest: dict[str, Any],
+        catalogue: Catalogue,
     ) -> None:
         self._base = base
+        self.folder = folder
         self.manifest = manifest
         self.catalogue = catalogue
 
@@ -62,4 +67,4 @@ def open_results(folder: Path) -> Iterator[Results]:
                 message = f"'{folder}' lacks {path.name}; screen again into this folder."
                 raise CohortFault(message)
             base.execute(f"create view {name} as from read_parquet({quoted(str(path))})")
-        yield Results(base, manifest, catalogue)
+        yield Results(base, folder, manifest, catalogue)
