@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +80,7 @@ def start(folder: Path, **settings: str) -> Served:
             env=kept | {f"TRIAL_CDS_{name}": value for name, value in own.items()},
             stdout=sink,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
     ends = time.monotonic() + _START_SECONDS
     while not _is_up(port):
@@ -100,10 +102,10 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
         return served
 
     yield begin
-    for served in running:
-        served.process.send_signal(signal.SIGTERM)
-    for served in running:
-        served.process.wait(timeout=40)
+    for served in running:  # how they end in peace is a test of its own
+        with suppress(ProcessLookupError):
+            os.killpg(served.process.pid, signal.SIGKILL)
+        served.process.wait(timeout=10)
 
 
 def hook_request(patient: str, prefetch: Json | None = None, **more: Any) -> Json:
@@ -178,6 +180,12 @@ def read_story(name: str) -> Story:
 def story() -> Story:
     """A patient with one of the target diagnoses and a complete chart."""
     return read_story(STORY)
+
+
+@pytest.fixture(scope="session")
+def open_server(serve: Callable[..., Served], story: Story) -> Served:
+    """A service without trusted clients, on the day of the story, that shows every trial."""
+    return serve(ON=story.day, SHOW_ALL="yes")
 
 
 @pytest.fixture(scope="session")

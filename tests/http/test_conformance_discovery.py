@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import requests
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 Json = dict[str, Any]
 TOKEN = re.compile(r"\{\{(.+?)\}\}")
 
 
 @pytest.fixture(scope="module")
-def server(serve: Callable[..., Any]) -> Any:
-    return serve()
+def server(open_server: Any) -> Any:
+    return open_server
 
 
 @pytest.fixture(scope="module")

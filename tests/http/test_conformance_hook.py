@@ -30,8 +30,8 @@ REFUSED = {
 
 
 @pytest.fixture(scope="module")
-def server(serve: Callable[..., Any], story: Any) -> Any:
-    return serve(ON=story.day, SHOW_ALL="yes")
+def server(open_server: Any) -> Any:
+    return open_server
 
 
 @pytest.fixture(scope="module")
