@@ -107,11 +107,12 @@ class Finding(msgspec.Struct, frozen=True):
         return Weight.UNDATED
 
     def _changes_on(self, condition: Condition) -> date | None:
+        """The first day on which the entry no longer decides; a vague date may leave doubt."""
         if self.within is not None and not self.active and condition.event is not None:
-            return self.within.clear_of(condition.event.last)
+            return self.within.clear_of(condition.event.first)
         if self.ended_within is not None and condition.clinical is Clinical.INACTIVE:
-            ended = condition.ended
-            return None if ended is None else self.ended_within.clear_of(ended.last)
+            over = condition.ended or condition.event
+            return None if over is None else self.ended_within.clear_of(over.first)
         return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from cds.core.when import Evaluation
 
 _LISTS = ("MedicationRequest", "MedicationStatement")
+_DAY = timedelta(days=1)
 
 
 class Time(Enum):
@@ -169,14 +171,15 @@ class Medication(msgspec.Struct, frozen=True):
         return _weight_in_window(exposure, self.within, asked)
 
     def _changes_on(self, exposure: Exposure) -> date | None:
+        """The first day on which the entry no longer decides; last use may still be in doubt."""
         if self.within is None:
             return None
-        if exposure.end is not None:
-            return self.within.clear_of(exposure.end.last)
-        if _is_running(exposure):
+        if exposure.end is not None and exposure.course is Course.INTENDED:
+            return exposure.end.last + _DAY
+        if exposure.end is None and (_is_running(exposure) or exposure.assumed_end is None):
             return None
-        assumed = exposure.assumed_end
-        return None if assumed is None else self.within.clear_of(assumed.last)
+        days = [when.first for when in (exposure.start, exposure.end) if when is not None]
+        return self.within.clear_of(max(days)) if days else None
 
     def _time_in_words(self, exposure: Exposure) -> str:
         if exposure.dates_unreadable:

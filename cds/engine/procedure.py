@@ -83,7 +83,9 @@ class ProcedureDone(msgspec.Struct, frozen=True):
         says += ")" if certain else ", not certain to count)"
         changes_on = None
         if weight is Weight.DECIDES and self.within is not None and last and not procedure.running:
-            changes_on = self.within.clear_of(last.last)
+            # From here on it no longer decides; a vague date may still leave doubt.
+            days = [when.first for when in (procedure.start, last) if when is not None]
+            changes_on = self.within.clear_of(max(days))
         return Weighed(
             weight,
             Evidence(procedure.reference, procedure.display, text),
