@@ -12,7 +12,10 @@ from cds.assess import assess
 from cds.core.criterion import Characteristic, Status
 from cds.core.facts import Retrieval
 from cds.core.when import Evaluation
+from cds.engine.finding import Finding
 from cds.engine.lab import Absent, Lab
+from cds.engine.medication import Medication
+from cds.engine.procedure import ProcedureDone
 from cds.fhir.record import record_from_bundle
 from cds.fhir.retrieved import KINDS, OBSERVATION_CATEGORIES, Coverage
 
@@ -109,3 +112,25 @@ def test_an_exclusion_that_an_entry_decided_stays_one_whatever_else_is_not_read(
         if one.status is Status.FAIL and one.criterion.kind.value == "exclusion"
     ]
     assert {key: after[key].status for key in ruled_out} == dict.fromkeys(ruled_out, Status.FAIL)
+
+
+@settings(
+    derandomize=True,
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(data=st.data())
+def test_nothing_found_where_nothing_was_read_is_no_pass(
+    data: st.DataObject, charts: Any, content: Any
+) -> None:
+    """An exclusion by conditions, procedures or drugs alone needs their lists to be read."""
+    chart = data.draw(charts)
+    record = record_from_bundle(chart.data)
+    nothing = Coverage(Retrieval.NOT_RETRIEVED, "for this test")
+    blind = msgspec.structs.replace(record, coverage=dict.fromkeys(record.coverage, nothing))
+    for key, one in _decisions(assess(blind, content, Evaluation.of(chart.day))).items():
+        leaves = list(_leaves(one.criterion.form))
+        entries = all(isinstance(leaf, Finding | Medication | ProcedureDone) for leaf in leaves)
+        if one.criterion.kind.value == "exclusion" and entries:
+            assert one.status is not Status.PASS, (key, one.reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -106,3 +107,19 @@ def test_a_chart_as_a_batch_of_answers_says_what_the_file_says(
 
 def _assessed(record: Record, content: Any, chart: Any) -> Any:
     return assess(record, content, Evaluation.of(chart.day))
+
+
+@pytest.mark.parametrize("lost", [{"subject": 5}, {"code": {"text": "whose is it"}}])
+def test_an_entry_lost_in_one_key_is_not_made_up_for_by_another(
+    lost: dict[str, Any], told: Any, bundled: Callable[..., bytes]
+) -> None:
+    """Two keys may each claim all Conditions and hold a part of them only."""
+    chart = next(one for one in told if one.story == "desmoid-ready")
+    broken = {"resource": {"resourceType": "Condition", "id": "lost", **lost}}
+    conditions = _of_kind(chart, "Condition")
+    sent = {
+        "problems": msgspec.Raw(bundled([*conditions[:1], broken])),
+        "encounter-diagnoses": msgspec.Raw(bundled(conditions[1:] or conditions)),
+    }
+    record = record_from_prefetch(sent, chart.patient)
+    assert record.covered("Condition").state is Retrieval.PARTIAL
