@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,7 +17,7 @@ from cds.web.clients import load_clients
 from cds.web.errors import Refused, refusal
 from cds.web.feedback import FeedbackService
 from cds.web.hook import HookService
-from cds.web.limits import Gate, Rate, is_counted, read_body
+from cds.web.limits import Gate, Rate, discard_body, is_counted, read_body
 from cds.web.metrics import CONTENT_TYPE, HOOK_SECONDS, REQUESTS, exposition
 from cds.web.report.links import ReportService
 from cds.web.request import HOOK, SERVICE
@@ -221,6 +222,8 @@ def _common_headers(response: Response) -> Response:
     if request.path.startswith(_DISCOVERY):
         response.headers.update(_CORS)
     response.headers.update(_ALWAYS)
+    if response.status_code >= HTTPStatus.BAD_REQUEST:
+        discard_body(request.environ)
     # The route as it is written, never the address that was called: that may name somebody.
     route = "none" if request.url_rule is None else request.url_rule.rule
     REQUESTS.labels(route, str(response.status_code)).inc()

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _BURST_SECONDS = 2.0
 _MOST_CLIENTS = 4_096
 _PIECE = 1 << 18
+_MOST_DISCARDED = 4_000_000
+_READ = "trial-cds.body-read"
 
 
 class Gate:
@@ -82,14 +84,14 @@ def is_counted(address: str | None) -> bool:
         return True
 
 
-def read_body(environ: Mapping[str, Any], most: int) -> bytes:
+def read_body(environ: dict[str, Any], most: int) -> bytes:
     """The body of a WSGI request, announced or in chunks.
 
     Raises:
         Refused: 413, it is larger than `most` bytes; 400, it breaks off.
     """
-    announced = str(environ.get("CONTENT_LENGTH") or "")
-    length = int(announced) if announced.isascii() and announced.isdigit() else None
+    length = _announced(environ)
+    environ[_READ] = True
     if length is None and not environ.get("wsgi.input_terminated"):
         return b""  # nothing says where it would end, so there is none
     if length is not None and length > most:
@@ -103,6 +105,27 @@ def read_body(environ: Mapping[str, Any], most: int) -> bytes:
     if length is not None and len(body) < length:
         raise _broken_off()
     return body
+
+
+def discard_body(environ: Mapping[str, Any]) -> None:
+    """Take in what a refused request brought, so that its connection can be used again.
+
+    More than a chart is not waited for: the server then closes the connection.
+    """
+    length = _announced(environ)
+    if environ.get(_READ) or length is None or length > _MOST_DISCARDED:
+        return
+    stream = environ["wsgi.input"]
+    try:
+        while length > 0 and (piece := stream.read(min(_PIECE, length))):
+            length -= len(piece)
+    except (OSError, ValueError, ParseException):
+        return  # the client has gone, which is all the same now
+
+
+def _announced(environ: Mapping[str, Any]) -> int | None:
+    announced = str(environ.get("CONTENT_LENGTH") or "")
+    return int(announced) if announced.isascii() and announced.isdigit() else None
 
 
 def _read(stream: IO[bytes], most: int) -> bytes:

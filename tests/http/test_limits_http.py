@@ -103,6 +103,19 @@ def test_an_announced_length_is_refused_before_anything_is_sent(server: Any) -> 
     assert got.startswith(b"HTTP/1.1 413 ")
 
 
+@pytest.mark.parametrize("path", ["", "/feedback", "/nothing"])
+def test_a_connection_can_be_used_again_after_a_refusal(server: Any, path: str) -> None:
+    """EHRs keep connections; a chart that nobody read must not stand before the next request."""
+    headers = {"Content-Type": "text/plain"}
+    with requests.Session() as session:
+        for _ in range(3):
+            answer = session.post(
+                f"{server.hook}{path}", data=b" " * 1_500_000, headers=headers, timeout=5
+            )
+            assert answer.status_code in {404, 415}
+            assert session.get(f"{server.url}/healthz", timeout=5).status_code == 200
+
+
 def test_more_resources_than_agreed_are_413(server: Any, story: Any) -> None:
     one = {"resourceType": "Basic"}
     many = {"resourceType": "Bundle", "entry": [{"resource": one}] * 501}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import threading
+from typing import Any
 
 import pytest
 
 from cds.web.errors import Refused
-from cds.web.limits import Gate, Rate, is_counted
+from cds.web.limits import Gate, Rate, discard_body, is_counted, read_body
 from cds.web.worker import Patience, broken_request
 
 
@@ -125,3 +127,46 @@ def test_what_was_no_http_is_answered_in_the_contract_s_form(status: int) -> Non
     assert head.startswith(f"HTTP/1.1 {status} ".encode())
     assert f"Content-Length: {len(body)}".encode() in head
     assert b'"resourceType":"OperationOutcome"' in body
+
+
+def environ(body: bytes, **more: Any) -> dict[str, Any]:
+    return {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))} | more
+
+
+def test_a_body_is_read_whole_up_to_the_limit() -> None:
+    assert read_body(environ(b"x" * 600_000), 600_000) == b"x" * 600_000
+    chunked = environ(b"abc", CONTENT_LENGTH="") | {"wsgi.input_terminated": True}
+    assert read_body(chunked, 3) == b"abc"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (environ(b"abcd"), 413),
+        (environ(b"abcd", CONTENT_LENGTH="") | {"wsgi.input_terminated": True}, 413),
+        (environ(b"ab", CONTENT_LENGTH="3"), 400),
+    ],
+)
+def test_a_body_that_is_too_large_or_breaks_off_is_refused(
+    sent: dict[str, Any], status: int
+) -> None:
+    with pytest.raises(Refused) as refused:
+        read_body(sent, 3)
+    assert refused.value.status == status
+
+
+def test_without_length_or_end_there_is_no_body() -> None:
+    assert read_body(environ(b"abc", CONTENT_LENGTH=""), 10) == b""
+
+
+def test_what_a_refused_request_brought_is_taken_in_once() -> None:
+    unread = environ(b"abc")
+    discard_body(unread)
+    assert unread["wsgi.input"].read() == b""
+    huge = environ(b"abc", CONTENT_LENGTH="5000000")
+    discard_body(huge)
+    assert huge["wsgi.input"].read() == b"abc"  # the server closes that connection
+    read = environ(b"abcdef", CONTENT_LENGTH="3")
+    read_body(read, 10)
+    discard_body(read)
+    assert read["wsgi.input"].read() == b"def"  # the next request's, not ours to take
