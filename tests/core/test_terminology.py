@@ -135,7 +135,8 @@ def test_an_icd_10_cm_code_of_no_list_is_known() -> None:
     ("code", "mark"),
     [
         ("S72.001A", DECIDES), ("S72.001B", DECIDES), ("S72.001D", HISTORY),
-        ("S72.001K", HISTORY), ("S72.001S", None), ("S72.0", DECIDES),
+        ("S72.001P", HISTORY), ("S72.001G", REVIEW), ("S72.001K", REVIEW), ("S72.001S", None),
+        ("S72.0", DECIDES),
     ],
 )  # fmt: skip
 def test_the_seventh_character_tells_the_encounter(code: str, mark: Mark | None) -> None:

@@ -37,6 +37,13 @@ def multiply(
     return None if found is None else found.multiply
 
 
+def test_an_ejection_fraction_may_come_as_a_fraction(
+    units: Units, terminology: Terminology
+) -> None:
+    assert multiply(units, terminology, "lvef", "1") == 100
+    assert multiply(units, terminology, "lvef", "%") == 1
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -78,7 +85,7 @@ def test_single_cells_are_a_thousandth(units: Units, terminology: Terminology, t
         ("creatinine", "mL/min"),
         ("hbv_dna", "{copies}/mL"),
         ("hemoglobin", "G/L"),
-        ("lvef", "1"),
+        ("lvef", "mm"),
         ("lvef", None),
         ("tsh", "ng/mL"),
         ("systolic_bp", "cm[H2O]x"),
