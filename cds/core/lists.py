@@ -95,9 +95,9 @@ class Member(msgspec.Struct, frozen=True):
     `match`: exact, descendants (this code here; its set is meant to hold those below it too, which
     a terminology server knows), prefix (this and every longer code), pattern (prefix in which ?
     stands for one character) or range (first three characters from `code` to `upto`). `seventh`:
-    the seventh character of an ICD-10-CM code counts: S (sequela) is no member, D to R (later encounters)
-    are its history,
-    those of a fracture that does not heal (G, H, J, K, M, N) evidence for review.
+    the seventh character of an ICD-10-CM code counts: S (sequela) is no member, D to R (later
+    encounters) are its history, those of a fracture that does not heal (G, H, J, K, M, N) are
+    evidence for review.
     """
 
     set_key: str
