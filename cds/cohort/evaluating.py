@@ -18,12 +18,14 @@ import pyarrow.parquet as pq
 from cds.assess import Content, assess_facts, load_content
 from cds.cohort.fault import CohortFault
 from cds.cohort.possible import Possible
+from cds.cohort.reading import Reader, read_runs
 from cds.cohort.scan import Reject
 from cds.cohort.source import Form
 from cds.cohort.tables import Rows
 from cds.cohort.unrecognised import unknown_units, unrecognised
-from cds.core.criterion import Status
+from cds.core.criterion import Criterion, Status
 from cds.core.when import Evaluation
+from cds.engine.evaluate import decide
 from cds.fhir.facts import facts_from
 from cds.fhir.record import (
     Record,
@@ -35,12 +37,10 @@ from cds.fhir.record import (
 from cds.fhir.retrieved import Coverage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from cds.cohort.plan import Batch, Patient
-_GAP = 64 << 10
-"""Bytes between two runs that are read along rather than skipped."""
-_OPEN_FILES = 64
+    from cds.core.facts import Facts
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -109,6 +109,30 @@ class Evaluator:
         return content
 
     @cached_property
+    def _targets(self) -> tuple[Criterion, ...]:
+        return tuple(
+            next(one for one in trial.criteria if one.id == trial.target)
+            for trial in self.content.trials
+        )
+
+    @cached_property
+    def _looks_early(self) -> bool:
+        """Whether the target diagnoses can be told from Conditions and Procedures alone.
+
+        Most charts hold none of them; their results and medications then need not be read.
+        """
+        content = self.content
+        if self.setup.form is Form.BUNDLES:
+            return False
+        concepts = {
+            key
+            for folder in content.folders
+            for key in folder.concepts.get(folder.trial.target, frozenset())
+        }
+        found = [content.terminology.concepts.get(key) for key in concepts]
+        return bool(found) and all(one is not None and one.domain == "finding" for one in found)
+
+    @cached_property
     def _measured(self) -> tuple[str, ...]:
         """The concepts of the trials that results are read for."""
         used = {
@@ -123,35 +147,57 @@ class Evaluator:
     def run(self, batch: Batch) -> Tally:
         """Evaluate a batch and write its rows; what it says last is that it is finished."""
         rows = Rows()
-        rejects: list[Reject] = []
-        entries: Counter[str] = Counter()
-        deceased = 0
+        tally = Counted()
         with _files(self.setup.paths) as read:
-            lines = _runs(batch, read)
-            for patient in batch.patients:
-                try:
-                    record = self._record(patient, lines)
-                except UnusableInput as problem:
-                    name = self.setup.names[patient.runs[0][0]]
-                    rejects.append(Reject(name, None, str(problem), _named(patient.id)))
-                    continue
-                deceased += self._evaluate(record, rows)
-                entries.update({kind: len(own) for kind, own in record.entries.items()})
-        tally = Tally(batch.number, len(batch.patients), deceased, dict(entries), tuple(rejects))
-        self._write(rows, tally)
-        return tally
+            waiting = self._evaluate(batch.patients, read, rows, tally, early=self._looks_early)
+            self._evaluate(waiting, read, rows, tally, early=False)
+        done = tally.finished(batch)
+        self._write(rows, done)
+        return done
+
+    def _evaluate(
+        self,
+        patients: Sequence[Patient],
+        read: Reader,
+        rows: Rows,
+        tally: Counted,
+        *,
+        early: bool,
+    ) -> list[Patient]:
+        """Evaluate patients, by their early lines only if `early`; who must be read in full."""
+        waiting: list[Patient] = []
+        wanted = [run for one in patients for run in one.runs if run.early or not early]
+        lines = read_runs(wanted, read)
+        for patient in patients:
+            try:
+                record = self._record(patient, lines)
+            except UnusableInput as problem:
+                name = self.setup.names[patient.runs[0].file]
+                tally.rejects.append(Reject(name, None, str(problem), _named(patient.id)))
+                continue
+            facts = facts_from(record, self.content.terminology, self._zone, self.content.units)
+            if early and not self._is_decided(facts):
+                waiting.append(patient)
+            else:
+                self._add(record, facts, rows, tally)
+        return waiting
 
     def _record(self, patient: Patient, lines: Mapping[tuple[int, int], bytes]) -> Record:
-        found = [lines[file, start] for file, start, _ in patient.runs]
+        places = [(run.file, run.start) for run in patient.runs]
+        found = [lines[place] for place in places if place in lines]
         if self.setup.form is Form.BUNDLES:
             return reduce(merge, [record_from_bundle(data) for data in found])
         every = [line for run in found for line in run.split(b"\n") if line.strip()]
         return record_from_resources(every, self.setup.coverage)
 
-    def _evaluate(self, record: Record, rows: Rows) -> bool:
-        """Add one patient's rows; true if the patient is deceased."""
+    def _is_decided(self, facts: Facts) -> bool:
+        """Whether nothing but the target diagnosis matters: it is missing, for every trial."""
+        return facts.patient.deceased or all(
+            decide(target, facts, self._asked).status is Status.FAIL for target in self._targets
+        )
+
+    def _add(self, record: Record, facts: Facts, rows: Rows, tally: Counted) -> None:
         content = self.content
-        facts = facts_from(record, content.terminology, self._zone, content.units)
         assessment = assess_facts(facts, content, self._asked)
         rows.add(assessment)
         unknown = unrecognised(record, facts, content.terminology)
@@ -159,7 +205,8 @@ class Evaluator:
             unknown.update(unknown_units(facts, self._measured))
         rows.add_unrecognised(unknown)
         rows.possible.extend(self._possible.rows(record, facts, assessment))
-        return assessment.deceased
+        tally.deceased += assessment.deceased
+        tally.entries.update({kind: len(own) for kind, own in record.entries.items()})
 
     def _write(self, rows: Rows, tally: Tally) -> None:
         tables = {
@@ -178,59 +225,32 @@ class Evaluator:
         part.replace(folder / f"{tally.batch:06}.done")
 
 
+class Counted:
+    """What is counted while a batch is evaluated."""
+
+    def __init__(self) -> None:
+        self.deceased = 0
+        self.entries: Counter[str] = Counter()
+        self.rejects: list[Reject] = []
+
+    def finished(self, batch: Batch) -> Tally:
+        """The counts of a whole batch."""
+        return Tally(
+            batch.number,
+            len(batch.patients),
+            self.deceased,
+            dict(self.entries),
+            tuple(self.rejects),
+        )
+
+
 def _named(patient: str) -> str | None:
     return None if patient.startswith("\0") else f"Patient/{patient}"
 
 
-def _runs(batch: Batch, read: _Reader) -> dict[tuple[int, int], bytes]:
-    """The bytes of every run, by file and place; neighbours are read in one go."""
-    wanted = sorted({run for patient in batch.patients for run in patient.runs})
-    found: dict[tuple[int, int], bytes] = {}
-    group: list[tuple[int, int, int]] = []
-    for run in wanted:
-        if group and (run[0] != group[0][0] or run[1] - (group[-1][1] + group[-1][2]) > _GAP):
-            _read_group(group, read, found)
-            group = []
-        group.append(run)
-    if group:
-        _read_group(group, read, found)
-    return found
-
-
-def _read_group(
-    group: list[tuple[int, int, int]], read: _Reader, found: dict[tuple[int, int], bytes]
-) -> None:
-    file, first, _ = group[0]
-    data = read(file, first, group[-1][1] + group[-1][2] - first)
-    for _, start, length in group:
-        found[file, start] = data[start - first : start - first + length]
-
-
-class _Reader:
-    """Reads pieces of the input files; keeps some of them open."""
-
-    def __init__(self, paths: tuple[str, ...]) -> None:
-        self._paths = paths
-        self._open: dict[int, int] = {}
-
-    def __call__(self, file: int, start: int, length: int) -> bytes:
-        """Some bytes of a file by its number."""
-        handle = self._open.get(file)
-        if handle is None:
-            if len(self._open) >= _OPEN_FILES:
-                os.close(self._open.pop(next(iter(self._open))))
-            handle = self._open[file] = os.open(self._paths[file], os.O_RDONLY)
-        return os.pread(handle, length, start)
-
-    def close(self) -> None:
-        """Close every file."""
-        while self._open:
-            os.close(self._open.popitem()[1])
-
-
 @contextmanager
-def _files(paths: tuple[str, ...]) -> Iterator[_Reader]:
-    reader = _Reader(paths)
+def _files(paths: tuple[str, ...]) -> Iterator[Reader]:
+    reader = Reader(paths)
     try:
         yield reader
     finally:

@@ -21,11 +21,20 @@ _PATIENT_BYTES = 20_000
 """What one patient costs beside their bytes, in bytes: small charts are not piled up endlessly."""
 
 
+class Run(NamedTuple):
+    """Lines that follow one another in a file. `early`: needed to find the target diagnosis."""
+
+    file: int
+    start: int
+    length: int
+    early: bool
+
+
 class Patient(NamedTuple):
-    """One patient of a batch: where the runs of their lines lie, as (file, start, length)."""
+    """One patient of a batch, and where the runs of their lines lie, in the export's order."""
 
     id: str
-    runs: tuple[tuple[int, int, int], ...]
+    runs: tuple[Run, ...]
 
 
 class Batch(NamedTuple):
@@ -79,11 +88,11 @@ class Plan:
 
     def _batch(self, number: int) -> Batch:
         rows = self._base.execute(
-            "select patient, list((file, start, length) order by file, start) from places "
+            "select patient, list((file, start, length, early) order by file, start) from places "
             "where batch = ? group by n, patient order by n",
             [number],
         ).fetchall()
-        patients = tuple(Patient(name, tuple(tuple(run) for run in runs)) for name, runs in rows)
+        patients = tuple(Patient(name, tuple(Run(*run) for run in runs)) for name, runs in rows)
         return Batch(number, patients)
 
 
@@ -106,9 +115,9 @@ STATEMENTS = (
       select found.patient, parts.product from found join parts on parts.whole = found.product)
     select * from found""",
     """create or replace table places as
-    select batch, n, patient, file, start, length from people join runs using (patient)
+    select batch, n, patient, file, start, length, early from people join runs using (patient)
     union all
-    select batch, n, patient, file, start, length
+    select batch, n, patient, file, start, length, false
     from people join wanted using (patient) join products using (product)
     order by batch, n, file, start""",
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cds.cohort.lines import Line, read_line
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 PIECE = 32 << 20
 """Bytes of a file that one task scans."""
+_LATE = frozenset(
+    {"Observation", "MedicationRequest", "MedicationStatement", "MedicationAdministration"}
+)
+"""Types that no target diagnosis needs, and of which there are most."""
+
 _KEPT = 10_000
 """Characters of a rejected line that are kept."""
 
@@ -65,15 +71,19 @@ def pieces(file: int, path: str, size: int, first: int) -> list[Piece]:
 class _Found:
     """The index of one piece while it is made.
 
-    A run is lines of one patient that follow one another in a file.
+    A run is lines of one patient that follow one another in a file. Early runs are read for every
+    patient, the others only for those whose target diagnosis does not rule them out already.
     """
 
     def __init__(self, file: int) -> None:
         self.file = file
-        self.runs: dict[str, list[object]] = {
-            name: [] for name in ("patient", "start", "length", "lines", "person")
-        }
-        self.products: dict[str, list[object]] = {"product": [], "start": [], "length": []}
+        self.patients: list[str] = []
+        self.starts: list[int] = []
+        self.ends: list[int] = []
+        self.lines: list[int] = []
+        self.persons: list[bool] = []
+        self.early: list[bool] = []
+        self.products: list[tuple[str, int, int]] = []
         self.needs: dict[tuple[str, str], None] = {}
         self.parts: dict[tuple[str, str], None] = {}
         self._patient: str | None = None
@@ -81,23 +91,28 @@ class _Found:
 
     def add(self, line: Line, start: int, length: int) -> None:
         """Note where a line lies."""
-        if line.product is not None:
-            for name, value in (("product", line.product), ("start", start), ("length", length)):
-                self.products[name].append(value)
-            self.parts.update(dict.fromkeys((line.product, part) for part in line.refers))
-        elif line.patient is not None:
-            self.needs.update(dict.fromkeys((line.patient, product) for product in line.refers))
-            self._add_run(line.patient, start, length, person=line.kind == "Patient")
-
-    def _add_run(self, patient: str, start: int, length: int, *, person: bool) -> None:
-        runs = self.runs
-        if patient == self._patient and start == self._end:
-            runs["length"][-1] = start + length - int(str(runs["start"][-1]))
-            runs["lines"][-1] = int(str(runs["lines"][-1])) + 1
-            runs["person"][-1] = runs["person"][-1] or person
+        patient = line.patient
+        if patient is None:
+            if line.product is not None:
+                self.products.append((line.product, start, length))
+                for part in line.refers:
+                    self.parts[line.product, part] = None
+            return
+        for product in line.refers:
+            self.needs[patient, product] = None
+        person = line.kind == "Patient"
+        early = line.kind not in _LATE or line.broken != ""
+        if patient == self._patient and start == self._end and early == self.early[-1]:
+            self.ends[-1] = start + length
+            self.lines[-1] += 1
+            self.persons[-1] = self.persons[-1] or person
         else:
-            for name, value in zip(runs, (patient, start, length, 1, person), strict=True):
-                runs[name].append(value)
+            self.patients.append(patient)
+            self.starts.append(start)
+            self.ends.append(start + length)
+            self.lines.append(1)
+            self.persons.append(person)
+            self.early.append(early)
         self._patient, self._end = patient, start + length
 
 
@@ -109,15 +124,16 @@ def scan(piece: Piece, folder: str) -> Scanned:
     lines = errors = 0
     for start, data in _lines(piece):
         lines += 1
-        if not data.strip():
+        if data.isspace():
             continue
         line = read_line(data)
-        if line.kind is not None:
-            kinds[line.kind] += 1
+        kind = line.kind
+        if kind is not None:
+            kinds[kind] += 1
         if line.broken:
             text = data.decode("utf-8", "replace").rstrip("\r\n")[:_KEPT]
             rejects.append(Reject("", lines, line.broken, text))
-        if line.kind == "OperationOutcome":
+        if kind == "OperationOutcome":
             errors += reports_error(OperationOutcome(issue=line.issue))
         else:
             found.add(line, start, len(data))
@@ -180,24 +196,25 @@ def _lines(piece: Piece) -> Iterator[tuple[int, bytes]]:
 
 
 def _write(found: _Found, number: int, folder: Path) -> None:
-    runs, products = found.runs, found.products
+    starts = pa.array(found.starts, pa.int64())
     tables = {
         "runs": pa.table(
             {
-                "patient": pa.array(runs["patient"], pa.string()),
-                "file": pa.array([found.file] * len(runs["patient"]), pa.int32()),
-                "start": pa.array(runs["start"], pa.int64()),
-                "length": pa.array(runs["length"], pa.int64()),
-                "lines": pa.array(runs["lines"], pa.int64()),
-                "person": pa.array(runs["person"], pa.bool_()),
+                "patient": pa.array(found.patients, pa.string()),
+                "file": pa.array([found.file] * len(starts), pa.int32()),
+                "start": starts,
+                "length": pc.subtract(pa.array(found.ends, pa.int64()), starts),
+                "lines": pa.array(found.lines, pa.int64()),
+                "person": pa.array(found.persons, pa.bool_()),
+                "early": pa.array(found.early, pa.bool_()),
             }
         ),
         "products": pa.table(
             {
-                "product": pa.array(products["product"], pa.string()),
-                "file": pa.array([found.file] * len(products["product"]), pa.int32()),
-                "start": pa.array(products["start"], pa.int64()),
-                "length": pa.array(products["length"], pa.int64()),
+                "product": pa.array([one[0] for one in found.products], pa.string()),
+                "file": pa.array([found.file] * len(found.products), pa.int32()),
+                "start": pa.array([one[1] for one in found.products], pa.int64()),
+                "length": pa.array([one[2] for one in found.products], pa.int64()),
             }
         ),
         "needs": _pairs(found.needs, "patient"),

@@ -75,11 +75,11 @@ def _measured(concept: CodeableConcept, terminology: Terminology) -> bool:
 
     What is left are local codes; a site maps them, or sends LOINC beside them.
     """
-    return any(
-        terminology.system(coding.system or "") == _LOINC
-        or terminology.lab(coding.system or "", coding.code or "") is not None
-        for coding in concept.coding or ()
-    )
+    for coding in concept.coding or ():
+        system = coding.system or ""
+        if terminology.system(system) == _LOINC or terminology.lab(system, coding.code or ""):
+            return True
+    return False
 
 
 def _key(kind: str, concept: CodeableConcept) -> Key:

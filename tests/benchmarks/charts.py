@@ -1,6 +1,6 @@
 """A seeded generator of invented charts as a bulk export.
 
-    python tests/benchmarks/charts.py 10000 export --seed 7
+    python -m tests.benchmarks.charts 10000 export --seed 7
 
 Every chart depends on the seed and its own number alone: the first 1,000 of 10,000 charts are the
 1,000 charts. Some have a target diagnosis, some an unspecific one, most have neither. Results are

@@ -329,17 +329,52 @@ def test_resources_of_people_who_are_not_in_the_export_are_counted(
     assert counts["their_resources"] > 300
 
 
-def test_another_fhir_version_is_refused_with_a_sentence(screening: Any, tmp_path: Path) -> None:
-    folder = tmp_path / "old"
-    folder.mkdir()
-    (folder / "Patient.ndjson").write_text('{"resourceType":"Patient","id":"p"}\n', "utf-8")
-    (folder / "MedicationStatement.ndjson").write_text(
-        '{"resourceType":"MedicationStatement","id":"m","taken":"y","status":"active",'
-        '"subject":{"reference":"Patient/p"},"medicationCodeableConcept":{"text":"x"}}\n',
-        "utf-8",
-    )
+def write(folder: Path, *resources: dict[str, Any]) -> None:
+    """An export of a few resources."""
+    folder.mkdir(exist_ok=True)
+    for resource in resources:
+        with (folder / f"{resource['resourceType']}.ndjson").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(resource) + "\n")
+
+
+PATIENT = {"resourceType": "Patient", "id": "p", "birthDate": "1980-01-01"}
+DESMOID = {
+    "resourceType": "Condition",
+    "id": "c",
+    "subject": {"reference": "Patient/p"},
+    "code": {"text": "desmoid tumour"},
+}
+OLD_STATEMENT = {
+    "resourceType": "MedicationStatement",
+    "id": "m",
+    "taken": "y",
+    "status": "active",
+    "subject": {"reference": "Patient/p"},
+    "medicationCodeableConcept": {"text": "x"},
+}
+
+
+@pytest.mark.parametrize(
+    "resources", [[{**DESMOID, "clinicalStatus": "active"}], [DESMOID, OLD_STATEMENT]]
+)
+def test_another_fhir_version_is_refused_with_a_sentence(
+    resources: list[dict[str, Any]], screening: Any, tmp_path: Path
+) -> None:
+    write(tmp_path / "old", PATIENT, *resources)
     with pytest.raises(CohortFault, match="STU3"):
-        screening.run(folder)
+        screening.run(tmp_path / "old")
+
+
+def test_results_and_drugs_are_not_read_where_the_diagnosis_decides(
+    screening: Any, tmp_path: Path
+) -> None:
+    """Nobody without the diagnosis is refused for what could not have changed the answer."""
+    write(tmp_path / "old", PATIENT, OLD_STATEMENT)
+    finished, out = screening.run(tmp_path / "old")
+    assert finished.rejected_patients == 0
+    assert {(row["overall"], row["target"]) for row in determinations(out)} == {
+        ("ineligible", "fail")
+    }
 
 
 @pytest.mark.parametrize(

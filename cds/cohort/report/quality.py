@@ -75,7 +75,7 @@ def units(results: Results) -> tuple[UnitGap, ...]:
 
 
 def mapped(results: Results) -> tuple[Mapped, ...]:
-    """Recognised entries by kind."""
+    """Recognised entries by kind, of those that were read."""
     entries = dict(results.manifest["counts"]["entries"])
     entries["Medication"] = sum(entries.pop(kind, 0) for kind in _MEDICATIONS)
     lost = dict(results.rows("select kind, sum(entries)::bigint from unrecognised group by all"))
