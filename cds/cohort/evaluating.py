@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter
 from contextlib import contextmanager
 from datetime import date
 from functools import cached_property, lru_cache, reduce
@@ -15,18 +14,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pyarrow.parquet as pq
 
-from cds.assess import Content, assess_facts, load_content
+from cds.assess import Content, load_content
 from cds.cohort.fault import CohortFault
-from cds.cohort.possible import Possible
+from cds.cohort.judging import Found, Judge, Tally
 from cds.cohort.reading import Reader, read_runs
 from cds.cohort.scan import Reject
 from cds.cohort.source import Form
-from cds.cohort.tables import Rows
-from cds.cohort.unrecognised import unknown_units, unrecognised
-from cds.core.criterion import Criterion, Status
 from cds.core.when import Evaluation
-from cds.engine.evaluate import decide
-from cds.fhir.facts import facts_from
 from cds.fhir.record import (
     Record,
     UnusableInput,
@@ -40,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from cds.cohort.plan import Batch, Patient
-    from cds.core.facts import Facts
+    from cds.cohort.tables import Rows
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -56,16 +50,6 @@ class Setup(msgspec.Struct, frozen=True):
     paths: tuple[str, ...]
     coverage: dict[str, Coverage]
     folder: str
-
-
-class Tally(msgspec.Struct, frozen=True):
-    """What became of one batch; its file in the work folder says that the batch is finished."""
-
-    batch: int
-    patients: int
-    deceased: int
-    entries: dict[str, int]
-    rejects: tuple[Reject, ...]
 
 
 def write_setup(setup: Setup, folder: Path) -> str:
@@ -91,8 +75,7 @@ class Evaluator:
 
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
-        self._zone = ZoneInfo(setup.zone)
-        self._asked = Evaluation.of(setup.on, self._zone)
+        self._asked = Evaluation.of(setup.on, ZoneInfo(setup.zone))
 
     @cached_property
     def content(self) -> Content:
@@ -109,60 +92,22 @@ class Evaluator:
         return content
 
     @cached_property
-    def _targets(self) -> tuple[Criterion, ...]:
-        return tuple(
-            next(one for one in trial.criteria if one.id == trial.target)
-            for trial in self.content.trials
-        )
-
-    @cached_property
-    def _looks_early(self) -> bool:
-        """Whether the target diagnoses can be told from Conditions and Procedures alone.
-
-        Most charts hold none of them; their results and medications then need not be read.
-        """
-        content = self.content
-        if self.setup.form is Form.BUNDLES:
-            return False
-        concepts = {
-            key
-            for folder in content.folders
-            for key in folder.concepts.get(folder.trial.target, frozenset())
-        }
-        found = [content.terminology.concepts.get(key) for key in concepts]
-        return bool(found) and all(one is not None and one.domain == "finding" for one in found)
-
-    @cached_property
-    def _measured(self) -> tuple[str, ...]:
-        """The concepts of the trials that results are read for."""
-        used = {
-            key for one in self.content.folders for keys in one.concepts.values() for key in keys
-        }
-        return tuple(sorted(key for key in used if self.content.terminology.analytes_of(key)))
-
-    @cached_property
-    def _possible(self) -> Possible:
-        return Possible(self.content)
+    def _judge(self) -> Judge:
+        return Judge(self.content, self._asked)
 
     def run(self, batch: Batch) -> Tally:
         """Evaluate a batch and write its rows; what it says last is that it is finished."""
-        rows = Rows()
-        tally = Counted()
+        found = Found()
+        early = self._judge.looks_early and self.setup.form is not Form.BUNDLES
         with _files(self.setup.paths) as read:
-            waiting = self._evaluate(batch.patients, read, rows, tally, early=self._looks_early)
-            self._evaluate(waiting, read, rows, tally, early=False)
-        done = tally.finished(batch)
-        self._write(rows, done)
-        return done
+            waiting = self._evaluate(batch.patients, read, found, early=early)
+            self._evaluate(waiting, read, found, early=False)
+        tally = found.tally(batch.number, len(batch.patients))
+        self._write(found.rows, tally)
+        return tally
 
     def _evaluate(
-        self,
-        patients: Sequence[Patient],
-        read: Reader,
-        rows: Rows,
-        tally: Counted,
-        *,
-        early: bool,
+        self, patients: Sequence[Patient], read: Reader, found: Found, *, early: bool
     ) -> list[Patient]:
         """Evaluate patients, by their early lines only if `early`; who must be read in full."""
         waiting: list[Patient] = []
@@ -173,13 +118,10 @@ class Evaluator:
                 record = self._record(patient, lines)
             except UnusableInput as problem:
                 name = self.setup.names[patient.runs[0].file]
-                tally.rejects.append(Reject(name, None, str(problem), _named(patient.id)))
+                found.rejects.append(Reject(name, None, str(problem), _named(patient.id)))
                 continue
-            facts = facts_from(record, self.content.terminology, self._zone, self.content.units)
-            if early and not self._is_decided(facts):
+            if not self._judge.add(record, found, early=early):
                 waiting.append(patient)
-            else:
-                self._add(record, facts, rows, tally)
         return waiting
 
     def _record(self, patient: Patient, lines: Mapping[tuple[int, int], bytes]) -> Record:
@@ -189,24 +131,6 @@ class Evaluator:
             return reduce(merge, [record_from_bundle(data) for data in found])
         every = [line for run in found for line in run.split(b"\n") if line.strip()]
         return record_from_resources(every, self.setup.coverage)
-
-    def _is_decided(self, facts: Facts) -> bool:
-        """Whether nothing but the target diagnosis matters: it is missing, for every trial."""
-        return facts.patient.deceased or all(
-            decide(target, facts, self._asked).status is Status.FAIL for target in self._targets
-        )
-
-    def _add(self, record: Record, facts: Facts, rows: Rows, tally: Counted) -> None:
-        content = self.content
-        assessment = assess_facts(facts, content, self._asked)
-        rows.add(assessment)
-        unknown = unrecognised(record, facts, content.terminology)
-        if any(one.target.status is not Status.FAIL for one in assessment.determinations):
-            unknown.update(unknown_units(facts, self._measured))
-        rows.add_unrecognised(unknown)
-        rows.possible.extend(self._possible.rows(record, facts, assessment))
-        tally.deceased += assessment.deceased
-        tally.entries.update({kind: len(own) for kind, own in record.entries.items()})
 
     def _write(self, rows: Rows, tally: Tally) -> None:
         tables = {
@@ -223,25 +147,6 @@ class Evaluator:
         part = folder / f"{tally.batch:06}.{os.getpid()}.part"
         part.write_bytes(msgspec.json.encode(tally))
         part.replace(folder / f"{tally.batch:06}.done")
-
-
-class Counted:
-    """What is counted while a batch is evaluated."""
-
-    def __init__(self) -> None:
-        self.deceased = 0
-        self.entries: Counter[str] = Counter()
-        self.rejects: list[Reject] = []
-
-    def finished(self, batch: Batch) -> Tally:
-        """The counts of a whole batch."""
-        return Tally(
-            batch.number,
-            len(batch.patients),
-            self.deceased,
-            dict(self.entries),
-            tuple(self.rejects),
-        )
 
 
 def _named(patient: str) -> str | None:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from cds.cohort.evaluating import Tally
     from cds.cohort.inputs import Inputs
+    from cds.cohort.judging import Tally
     from cds.cohort.order import Order
     from cds.cohort.plan import Counts
     from cds.cohort.scan import Reject

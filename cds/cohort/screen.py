@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cds.cohort.coverage import coverage_of
-from cds.cohort.evaluating import Setup, Tally, evaluate_batch, write_setup
+from cds.cohort.evaluating import Setup, evaluate_batch, write_setup
 from cds.cohort.fault import CohortFault
 from cds.cohort.finishing import Finished, finish
 from cds.cohort.inputs import SCAN, read_inputs
+from cds.cohort.judging import Tally
 from cds.cohort.plan import open_plan
 from cds.cohort.since import check_previous, compare
 from cds.cohort.source import find_source

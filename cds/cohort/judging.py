@@ -1,0 +1,109 @@
+"""One chart after the other: record → facts → rows, and what is counted on the way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from cds.assess import Content, assess_facts
+from cds.cohort.possible import Possible
+from cds.cohort.scan import Reject
+from cds.cohort.tables import Rows
+from cds.cohort.unrecognised import unknown_units, unrecognised
+from cds.core.criterion import Status
+from cds.engine.evaluate import decide
+from cds.fhir.facts import facts_from
+
+if TYPE_CHECKING:
+    from cds.core.facts import Facts
+    from cds.core.when import Evaluation
+    from cds.fhir.record import Record
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """What became of one batch; its file in the work folder says that the batch is finished."""
+
+    batch: int
+    patients: int
+    deceased: int
+    entries: dict[str, int]
+    rejects: tuple[Reject, ...]
+
+
+class Found:
+    """What some charts came to."""
+
+    def __init__(self) -> None:
+        self.rows = Rows()
+        self.deceased = 0
+        self.entries: Counter[str] = Counter()
+        self.rejects: list[Reject] = []
+
+    def tally(self, batch: int, patients: int) -> Tally:
+        """The counts."""
+        return Tally(batch, patients, self.deceased, dict(self.entries), tuple(self.rejects))
+
+
+class Judge:
+    """Evaluates charts with some content, for one day."""
+
+    def __init__(self, content: Content, asked: Evaluation) -> None:
+        self.content = content
+        self._asked = asked
+        self._possible = Possible(content)
+        self._targets = tuple(
+            next(one for one in trial.criteria if one.id == trial.target)
+            for trial in content.trials
+        )
+
+    def add(self, record: Record, found: Found, *, early: bool) -> bool:
+        """Add the rows of one chart.
+
+        `early`: the record holds only what may show a target diagnosis. False, and nothing is
+        added, if that does not decide, so that the whole chart must be read.
+        """
+        content = self.content
+        facts = facts_from(record, content.terminology, self._asked.zone, content.units)
+        if early and not self._is_decided(facts):
+            return False
+        assessment = assess_facts(facts, content, self._asked)
+        found.rows.add(assessment)
+        unknown = unrecognised(record, facts, content.terminology)
+        if any(one.target.status is not Status.FAIL for one in assessment.determinations):
+            unknown.update(unknown_units(facts, self._measured))
+        found.rows.add_unrecognised(unknown)
+        found.rows.possible.extend(self._possible.rows(record, facts, assessment))
+        found.deceased += assessment.deceased
+        found.entries.update({kind: len(own) for kind, own in record.entries.items()})
+        return True
+
+    def _is_decided(self, facts: Facts) -> bool:
+        """Whether nothing but the target diagnosis matters: it is missing, for every trial."""
+        return facts.patient.deceased or all(
+            decide(target, facts, self._asked).status is Status.FAIL for target in self._targets
+        )
+
+    @cached_property
+    def looks_early(self) -> bool:
+        """Whether the target diagnoses can be told from Conditions and Procedures alone.
+
+        Most charts hold none of them; their results and medications then need not be read.
+        """
+        concepts = {
+            key
+            for folder in self.content.folders
+            for key in folder.concepts.get(folder.trial.target, frozenset())
+        }
+        found = [self.content.terminology.concepts.get(key) for key in concepts]
+        return bool(found) and all(one is not None and one.domain == "finding" for one in found)
+
+    @cached_property
+    def _measured(self) -> tuple[str, ...]:
+        """The concepts of the trials that results are read for."""
+        used = {
+            key for one in self.content.folders for keys in one.concepts.values() for key in keys
+        }
+        return tuple(sorted(key for key in used if self.content.terminology.analytes_of(key)))
