@@ -45,6 +45,7 @@ _PHRASES = {
     405: "This address does not answer that method.",
     413: "The request is larger than this service takes.",
 }
+_RESERVE_SECONDS = 0.25
 _DISCOVERY = "/cds-services"
 _HOOK = f"/cds-services/{SERVICE}"
 _FEEDBACK = f"/cds-services/{SERVICE}/feedback"
@@ -153,9 +154,12 @@ def _register_discovery(app: Flask, service: HookService, door: _Door, settings:
         door.visitor(_DISCOVERY)
         return Response(discovery, content_type="application/json")
 
+    # What was read must still be judged and sent before the time is over.
+    reserve = min(_RESERVE_SECONDS, settings.deadline_seconds / 10)
+
     @app.post(_HOOK)
     def patient_view() -> Response:
-        deadline = Deadline.after(settings.deadline_seconds)
+        deadline = Deadline.after(settings.deadline_seconds - reserve)
         with HOOK_SECONDS.time(), door.gate.entered():
             caller = door.caller(_HOOK)
             answer = service.answer(door.body(), caller, deadline)
