@@ -47,7 +47,8 @@ class CardSettings(msgspec.Struct, frozen=True):
     `labels` and `orderable` are by concept key. `near_days`: an ineligible trial whose `clears_on`
     lies within as many days still gives a card. `show_all`: ineligible trials give cards too.
     `most_cards`: above so many relevant trials one card speaks for all of them.
-    `one_action_per_suggestion`: for clients that carry out only the first action.
+    `one_action_per_suggestion`: for clients that carry out only the first action. `most_rows`: at
+    most so many lines for each status on a card, for a narrow side bar (None: the usual number).
     `dated` is the fixed evaluation date of a demonstration, said on each card.
     """
 
@@ -57,6 +58,7 @@ class CardSettings(msgspec.Struct, frozen=True):
     show_all: bool = False
     trials_off: frozenset[str] = frozenset()
     one_action_per_suggestion: bool = True
+    most_rows: int | None = None
     most_cards: int = 5
     dated: bool = False
 
@@ -127,7 +129,13 @@ def trial_card(
         "uuid": str(uuid.uuid5(_NAMESPACE, identity)),
         "summary": shortened(summary(determination, settings)),
         "indicator": "info",
-        "detail": detail(assessment, determination, settings.labels, dated=settings.dated),
+        "detail": detail(
+            assessment,
+            determination,
+            settings.labels,
+            dated=settings.dated,
+            most_rows=settings.most_rows,
+        ),
         "source": {
             "label": f"trial-cds · {trial.id} · {trial.sponsor}",
             "url": trial.url,

@@ -40,9 +40,17 @@ def detail(
     labels: Mapping[str, str],
     *,
     dated: bool = False,
+    most_rows: int | None = None,
 ) -> str:
-    """The card's Markdown: verdict, table, what was met, what could not be read, recruitment."""
-    blocks = [_verdict(determination, labels), *_table(determination), _met(determination)]
+    """The card's Markdown: verdict, table, what was met, what could not be read, recruitment.
+
+    `most_rows`: at most so many lines for each status, where the side bar is a narrow one.
+    """
+    blocks = [
+        _verdict(determination, labels),
+        *_table(determination, most_rows),
+        _met(determination),
+    ]
     blocks += _problems(assessment)
     blocks.append(_trial_line(determination))
     blocks += _fixed_date(assessment, dated=dated)
@@ -83,11 +91,11 @@ def _verdict(determination: Determination, labels: Mapping[str, str]) -> str:
     return "**Ruled out today.**"
 
 
-def _table(determination: Determination) -> Iterator[str]:
+def _table(determination: Determination, most_rows: int | None) -> Iterator[str]:
     rows = [
         row
         for status, most in _most_rows(determination.overall).items()
-        for row in _rows(status, determination.with_status(status), most)
+        for row in _rows(status, determination.with_status(status), min(most, most_rows or most))
     ]
     if rows:
         yield "\n".join(["| | In the record | Criterion |", "|---|---|---|", *rows])

@@ -60,7 +60,11 @@ class HookService:
             dated=settings.on is not None,
         )
         self._cards = {
-            name: msgspec.structs.replace(common, one_action_per_suggestion=habits.one_action)
+            name: msgspec.structs.replace(
+                common,
+                one_action_per_suggestion=habits.one_action,
+                most_rows=habits.most_rows,
+            )
             for name, habits in HABITS.items()
         }
 

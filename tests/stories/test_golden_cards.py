@@ -22,3 +22,19 @@ def test_the_cards_of_each_story_read_as_agreed(
     settings = CardSettings(labels=content.labels, orderable=content.orderable())
     prose = cards_as_prose(cards_for(assessment, settings))
     assert prose == (story.folder / "cards.md").read_text("utf-8")
+
+
+def test_a_narrow_side_bar_gets_two_lines_for_each_status_and_is_told_of_the_rest(
+    assessment: Assessment, content: Content
+) -> None:
+    """Oracle Health shows cards on an eighth of the screen."""
+    usual = CardSettings(labels=content.labels, show_all=True)
+    narrow = CardSettings(labels=content.labels, show_all=True, most_rows=2)
+    for whole, short in zip(
+        cards_for(assessment, usual), cards_for(assessment, narrow), strict=True
+    ):
+        assert len(short["detail"]) <= len(whole["detail"])
+        for heading in ("| ✗ Rules out", "| ? Missing", "| ☐ For you to judge"):
+            lines = [line for line in short["detail"].splitlines() if line.startswith(heading)]
+            assert len(lines) <= 3
+            assert len(lines) < 3 or "more" in lines[-1]
