@@ -51,18 +51,15 @@ def read_asked(documents: Iterable[Path]) -> tuple[Asked | None, Path | None]:
     for path in documents:
         if path.stat().st_size > _LARGEST:
             continue
-        asked = asked_in(path.read_bytes())
-        if asked is not None:
-            return asked, path
+        try:
+            manifest = msgspec.json.decode(path.read_bytes(), type=_Manifest)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+        return _asked(manifest), path
     return None, None
 
 
-def asked_in(document: bytes) -> Asked | None:
-    """What a manifest says; None for a document that is none."""
-    try:
-        manifest = msgspec.json.decode(document, type=_Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
+def _asked(manifest: _Manifest) -> Asked:
     query = parse_qs(urlsplit(manifest.request).query)
     named = [kind.strip() for value in query.get("_type", ()) for kind in value.split(",")]
     limits = [name for name in _LIMITS if name in query]

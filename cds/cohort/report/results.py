@@ -63,9 +63,8 @@ def open_results(folder: Path) -> Iterator[Results]:
     with duckdb.connect(config={"memory_limit": "512MB"}) as base:
         for name in TABLES:
             path = folder / f"{name}.parquet"
-            if not path.exists():
+            if not path.is_file():
                 message = f"'{folder}' lacks {path.name}; screen again into this folder."
                 raise CohortFault(message)
-            parts = path / "*.parquet" if path.is_dir() else path  # Spark writes folders
-            base.execute(f"create view {name} as from read_parquet({quoted(str(parts))})")
+            base.execute(f"create view {name} as from read_parquet({quoted(str(path))})")
         yield Results(base, folder, manifest, catalogue)

@@ -1,1 +1,0 @@
-"""Screening on many machines with Apache Spark: `pip install trial-cds[spark]`."""
