@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cds.assess import Content
+    from cds.cohort.order import Order
     from cds.core.when import Evaluation
     from cds.fhir.record import Record
     from cds.fhir.server import FhirServers
@@ -500,6 +501,12 @@ def explain_code(words: tuple[str, ...]) -> None:
     show_default="all cores",
     help="How many processes evaluate.",
 )
+@click.option(
+    "--spark",
+    "master",
+    metavar="MASTER",
+    help="Evaluate with Apache Spark there (trial-cds[spark]); SOURCE and DIR are paths it reads.",
+)
 def screen(  # noqa: PLR0913 - one argument for each option
     source: str,
     on: date,
@@ -511,6 +518,7 @@ def screen(  # noqa: PLR0913 - one argument for each option
     strict: bool,
     since: str | None,
     workers: int,
+    master: str | None,
 ) -> None:
     """Screen a cohort: a folder of FHIR Bulk Data NDJSON, of Parquet, or of patient Bundles.
 
@@ -545,6 +553,9 @@ def screen(  # noqa: PLR0913 - one argument for each option
         since,
         workers,
     )
+    if master is not None:
+        _screen_with_spark(master, order, content)
+        return
     try:
         with progress_on(sys.stderr) as progress:
             finished = run_screen(order, progress)
@@ -606,6 +617,33 @@ def demo(port: int) -> None:
         run_demo(settings, _content(settings), port=port, say=click.echo)
     except OSError as problem:
         _stop(f"--port {port}: {problem}.")
+
+
+def _screen_with_spark(master: str, order: Order, content: Content) -> None:
+    from cds.cohort.fault import CohortFault
+
+    try:
+        from pyspark.sql import SparkSession
+
+        from cds.cohort.spark.screen import screen_with_spark
+    except ImportError as problem:
+        _stop(f"--spark needs the package {problem.name}; install trial-cds[spark].")
+    if order.strict or order.since is not None:
+        _stop("--strict and --since work on one machine; leave them out with --spark.")
+    if master.startswith("local"):  # its executors are on this machine, and need this Python
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    session = SparkSession.builder.master(master).appName("trial-cds screen").getOrCreate()
+    try:
+        manifest = screen_with_spark(session, order, content)
+    except CohortFault as problem:
+        _stop(str(problem))
+    finally:
+        session.stop()
+    counts = manifest["counts"]
+    click.echo(
+        f"{counts['patients']} patients: {counts['evaluated']} evaluated, {counts['deceased']} "
+        f"deceased, {counts['rejected_patients']} not readable. Rows: {order.out}"
+    )
 
 
 def _today(settings: Settings) -> date:

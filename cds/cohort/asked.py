@@ -51,15 +51,18 @@ def read_asked(documents: Iterable[Path]) -> tuple[Asked | None, Path | None]:
     for path in documents:
         if path.stat().st_size > _LARGEST:
             continue
-        try:
-            manifest = msgspec.json.decode(path.read_bytes(), type=_Manifest)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            continue
-        return _asked(manifest), path
+        asked = asked_in(path.read_bytes())
+        if asked is not None:
+            return asked, path
     return None, None
 
 
-def _asked(manifest: _Manifest) -> Asked:
+def asked_in(document: bytes) -> Asked | None:
+    """What a manifest says; None for a document that is none."""
+    try:
+        manifest = msgspec.json.decode(document, type=_Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
     query = parse_qs(urlsplit(manifest.request).query)
     named = [kind.strip() for value in query.get("_type", ()) for kind in value.split(",")]
     limits = [name for name in _LIMITS if name in query]

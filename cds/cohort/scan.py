@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PIECE = 32 << 20
 """Bytes of a file that one task scans."""
-_LATE = frozenset(
+LATE = frozenset(
     {"Observation", "MedicationRequest", "MedicationStatement", "MedicationAdministration"}
 )
 """Types that no target diagnosis needs, and of which there are most."""
@@ -101,7 +101,7 @@ class _Found:
         for product in line.refers:
             self.needs[patient, product] = None
         person = line.kind == "Patient"
-        early = line.kind not in _LATE or line.broken != ""
+        early = line.kind not in LATE or line.broken != ""
         if patient == self._patient and start == self._end and early == self.early[-1]:
             self.ends[-1] = start + length
             self.lines[-1] += 1

@@ -116,7 +116,7 @@ def _parquet(columns: list[Path], paths: list[Path]) -> Source:
     """One file, or a folder of part files, for each resource type."""
     files: list[InputFile] = []
     for path in columns:
-        kind = _named_type(path.name)
+        kind = named_type(path.name)
         parts = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
         files += [
             InputFile(str(part.relative_to(path.parent)), str(part), part.stat().st_size, kind)
@@ -142,10 +142,10 @@ def _holds_parquet(path: Path) -> bool:
 
 def _file(path: Path, folder: Path | None = None) -> InputFile:
     name = path.name if folder is None else str(path.relative_to(folder))
-    return InputFile(name, str(path), path.stat().st_size, _named_type(path.name))
+    return InputFile(name, str(path), path.stat().st_size, named_type(path.name))
 
 
-def _named_type(name: str) -> str | None:
+def named_type(name: str) -> str | None:
     """`Observation.000.ndjson`, `1.Patient.ndjson.gz` → the type; None where no word is one.
 
     A capitalised word that is no type that we read (`Encounter.ndjson`) is still taken at its

@@ -32,10 +32,10 @@ class Spent(NamedTuple):
     peak: float
 
 
-def screened(export: Path, out: Path, workers: int) -> Spent:
-    """Run the command as a person would."""
+def screened(export: Path, out: Path, workers: int, *more: str) -> Spent:
+    """Run the command as a person would, with more options."""
     command = [str(Path(sys.executable).with_name("trial-cds")), "screen", str(export)]
-    command += ["--on", DAY.isoformat(), "--out", str(out), "--workers", str(workers)]
+    command += ["--on", DAY.isoformat(), "--out", str(out), "--workers", str(workers), *more]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
@@ -86,6 +86,7 @@ def main() -> None:
     )
     asked.add_argument("counts", type=int, nargs="+")
     asked.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
+    asked.add_argument("--spark", metavar="MASTER", help="also there, by the wall clock")
     given = asked.parse_args()
     sys.stdout.write(
         "| charts | MB | floor, patients/s/core | screen, patients/s/core | ratio | s | peak MB |\n"
@@ -100,6 +101,9 @@ def main() -> None:
             answers = run_floor(export, DAY)
             floor = time.process_time() - began
             spent = screened(export, Path(folder) / "out", given.workers)
+            if given.spark:
+                on_spark = screened(export, Path(folder) / "there", 1, "--spark", given.spark)
+                sys.stdout.write(f"{count} on Spark {given.spark}: {on_spark.seconds:.1f} s\n")
             if len(answers) != count:
                 message = f"the floor answered for {len(answers)} of {count} charts."
                 raise SystemExit(message)

@@ -63,8 +63,9 @@ def open_results(folder: Path) -> Iterator[Results]:
     with duckdb.connect(config={"memory_limit": "512MB"}) as base:
         for name in TABLES:
             path = folder / f"{name}.parquet"
-            if not path.is_file():
+            if not path.exists():
                 message = f"'{folder}' lacks {path.name}; screen again into this folder."
                 raise CohortFault(message)
-            base.execute(f"create view {name} as from read_parquet({quoted(str(path))})")
+            parts = path / "*.parquet" if path.is_dir() else path  # Spark writes folders
+            base.execute(f"create view {name} as from read_parquet({quoted(str(parts))})")
         yield Results(base, folder, manifest, catalogue)

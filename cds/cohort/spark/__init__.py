@@ -1,0 +1,1 @@
+"""Screening on many machines with Apache Spark: `pip install trial-cds[spark]`."""
