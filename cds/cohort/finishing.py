@@ -99,7 +99,7 @@ _NAMES = (
 def _write_tables(results: Path, out: Path) -> dict[str, dict[str, int]]:
     """Join the batches. Criteria keep the order of the batches: they need not fit into memory."""
     config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": "512MB",
+        "memory_limit": "256MB",
         "temp_directory": str(results / "spill"),
         "preserve_insertion_order": True,
     }

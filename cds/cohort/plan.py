@@ -127,7 +127,7 @@ STATEMENTS = (
 def open_plan(work: Path, *, threads: int) -> Iterator[Plan]:
     """The plan in a work folder; made if there is none."""
     config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": "512MB",
+        "memory_limit": "256MB",
         "threads": threads,
         "temp_directory": str(work / "spill"),
     }

@@ -51,27 +51,26 @@ def screen(order: Order, progress: Progress) -> Finished:
         check_previous(Path(order.since), out)
     small = sum(file.size for file in source.files) < _FEW_BYTES
     count = 1 if small else order.workers
-    with _locked(out), open_workers(count) as workers:
-        work = out / WORK
-        inputs = read_inputs(order, source, work, workers, progress)
-        if order.strict:
-            _refuse(inputs.rejects)
-        coverage = coverage_of(
-            source,
-            inputs.kinds,
-            errors=inputs.errors,
-            cut=inputs.cut,
-            complete=order.complete,
-            not_kept=order.not_kept,
-        )
-        with open_plan(work, threads=count) as plan:
-            planned = work / "planned"
-            if not planned.exists():
-                plan.build(work / SCAN)
-                planned.touch()
+    work = out / WORK
+    with _locked(out):
+        # The processes, and what they hold in memory, are gone before the tables are joined.
+        with open_workers(count) as workers:
+            inputs = read_inputs(order, source, work, workers, progress)
+            if order.strict:
+                _refuse(inputs.rejects)
+            coverage = coverage_of(
+                source,
+                inputs.kinds,
+                errors=inputs.errors,
+                cut=inputs.cut,
+                complete=order.complete,
+                not_kept=order.not_kept,
+            )
             setup = _setup(order, inputs, coverage, work)
-            tallies = _evaluate(order, plan, setup, work, workers, progress)
-            counts = plan.counts()
+            _build_plan(work, count)
+            with open_plan(work, threads=1) as plan:
+                tallies = _evaluate(order, plan, setup, work, workers, progress)
+                counts = plan.counts()
         finished = finish(order, inputs, coverage, counts, tallies, work)
     if order.since is not None:
         compare(Path(order.since), out)
@@ -95,6 +94,15 @@ def _locked(out: Path) -> Iterator[None]:
             message = f"--out: another screening is writing to '{out}'; wait for it to end."
             raise CohortFault(message) from None
         yield
+
+
+def _build_plan(work: Path, threads: int) -> None:
+    """Sort the index, unless an interrupted run has done so; the memory for it is given back."""
+    planned = work / "planned"
+    if not planned.exists():
+        with open_plan(work, threads=threads) as plan:
+            plan.build(work / SCAN)
+        planned.touch()
 
 
 def _refuse(rejects: tuple[Reject, ...]) -> None:
