@@ -49,8 +49,7 @@ test-hapi: ## the same answers through a real HAPI FHIR server, which it starts 
 	$(BIN)/pytest tests/hapi $(if $(TRIAL_CDS_TEST_FHIR_BASE),--force-enable-socket)
 
 test-spark: ## the same rows from a Spark cluster of two executors on this machine (Java 17)
-	$(SETUP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[spark]'
+	$(SETUP) spark
 	$(BIN)/pytest tests/spark
 
 test-all: $(TESTS) ## every test target

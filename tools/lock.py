@@ -1,10 +1,11 @@
-"""Write requirements.lock and requirements-dev.lock: exact versions with the hashes of their files.
+"""Write the lock files: exact versions with the hashes of their files.
 
     .venv/bin/python tools/lock.py             keep what is locked, add what is new
     .venv/bin/python tools/lock.py --upgrade   take the newest versions that fit
 
-The first lock holds what runs the product; the second adds the group `dev` of pyproject.toml.
-Neither names the address of a package index: a hospital installs from its own mirror, and the
+requirements.lock holds what runs the product; requirements-dev.lock adds its extras and the group
+`dev` of pyproject.toml; requirements-spark.lock holds the extra `spark` alone, which is large and
+which few need. None names the address of a package index: a hospital has its own mirror, and the
 hashes say whether that mirror holds the same files.
 """
 
@@ -13,10 +14,12 @@ import sys
 import tempfile
 import tomllib
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNTIME = ROOT / "requirements.lock"
 DEVELOPMENT = ROOT / "requirements-dev.lock"
+SPARK = ROOT / "requirements-spark.lock"
 
 _COMPILE = [
     sys.executable,
@@ -37,9 +40,13 @@ _COMPILE = [
 
 
 def main(options: list[str]) -> None:
-    """Lock the runtime first; the development lock then keeps to the same versions."""
+    """Lock the runtime first; the locks that are installed beside it keep to the same versions."""
+    extras = _extras()
+    spark = extras.pop("spark")
+    development = _runtime() + [each for listed in extras.values() for each in listed]
     _lock(RUNTIME, _runtime(), options)
-    _lock(DEVELOPMENT, _runtime() + _development(), [*options, "--constraint", str(RUNTIME)])
+    _lock(DEVELOPMENT, development + _development(), [*options, "--constraint", str(RUNTIME)])
+    _lock(SPARK, spark, [*options, "--constraint", str(DEVELOPMENT)])
 
 
 def _lock(target: Path, requirements: list[str], options: list[str]) -> None:
@@ -57,13 +64,19 @@ def _runtime() -> list[str]:
     return listed
 
 
+def _extras() -> dict[str, list[str]]:
+    """What each optional part of the product requires."""
+    listed: dict[str, list[str]] = _project()["project"]["optional-dependencies"]
+    return dict(listed)
+
+
 def _development() -> list[str]:
     """The requirements of those who work on it."""
     listed: list[str] = _project()["dependency-groups"]["dev"]
     return listed
 
 
-def _project() -> dict[str, dict[str, list[str]]]:
+def _project() -> dict[str, Any]:
     """The two tables of pyproject.toml that list requirements, and the others."""
     return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 

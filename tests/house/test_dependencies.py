@@ -10,7 +10,14 @@ ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 RUNTIME: list[str] = PROJECT["project"]["dependencies"]
 DEVELOPMENT: list[str] = PROJECT["dependency-groups"]["dev"]
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
+SMALL_EXTRAS = [each for name, listed in EXTRAS.items() if name != "spark" for each in listed]
+# Each lock, and what it must hold.
+WANTED = {
+    "requirements.lock": RUNTIME,
+    "requirements-dev.lock": RUNTIME + SMALL_EXTRAS + DEVELOPMENT,
+    "requirements-spark.lock": EXTRAS["spark"],
+}
 
 
 def name_of(requirement: str) -> str:
@@ -42,18 +49,34 @@ def test_every_direct_dependency_is_justified(heading: str, requirements: list[s
     assert sorted(table(heading)) == sorted(name_of(requirement) for requirement in requirements)
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+def test_every_package_of_an_extra_is_justified() -> None:
+    page = (ROOT / "docs" / "dependencies.md").read_text("utf-8")
+    section = page.split("## What the extras add\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `([^`]+)` \| `([^`]+)` \|", section, re.MULTILINE)
+    wanted = [(name, name_of(each)) for name, listed in EXTRAS.items() for each in listed]
+    assert sorted(rows) == sorted(wanted)
+
+
+@pytest.mark.parametrize("lock", WANTED)
 def test_every_direct_dependency_is_locked(lock: str) -> None:
-    wanted = RUNTIME if lock == LOCKS[0] else RUNTIME + DEVELOPMENT
-    assert {name_of(requirement) for requirement in wanted} <= locked(lock).keys()
+    assert {name_of(requirement) for requirement in WANTED[lock]} <= locked(lock).keys()
 
 
 def test_tests_run_the_versions_that_hospitals_run() -> None:
-    runtime, development = (locked(lock) for lock in LOCKS)
+    runtime = locked("requirements.lock")
+    development = locked("requirements-dev.lock")
     assert {name: development.get(name) for name in runtime} == runtime
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+def test_the_locks_that_stand_side_by_side_agree() -> None:
+    development = locked("requirements-dev.lock")
+    spark = locked("requirements-spark.lock")
+    assert {name: spark[name] for name in spark.keys() & development.keys()} == {
+        name: development[name] for name in spark.keys() & development.keys()
+    }
+
+
+@pytest.mark.parametrize("lock", WANTED)
 def test_a_lock_holds_versions_and_hashes_and_names_no_host(lock: str) -> None:
     text = (ROOT / lock).read_text("utf-8")
     odd = [
