@@ -103,16 +103,53 @@ def load_trial(
     Raises:
         ContentFaults: every fault of its three files, at once.
     """
-    return _Loader(folder, concepts, mappings_digest).load()
+    return trial_from(read_trial(folder, mappings_digest), concepts)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialFiles:
+    """The three files of a trial folder as read, and the digest that a sign-off vouches for.
+
+    The digest is a sha256 over the criteria files and the mappings.
+    """
+
+    folder: Path
+    head: Value
+    inclusion: Value
+    exclusion: Value
+    digest: str
+
+
+def read_trial(folder: Path, mappings_digest: str = "") -> TrialFiles:
+    """Read the files of a trial folder without understanding them.
+
+    Raises:
+        ContentFaults: a file cannot be read or is no YAML of ours.
+    """
+    head, inclusion, exclusion = (
+        read_yaml(folder / name, f"trials/{folder.name}/{name}")
+        for name in ("trial.yaml", *_FILES.values())
+    )
+    content = hashlib.sha256(mappings_digest.encode())
+    for name in _FILES.values():
+        content.update((folder / name).read_bytes())
+    return TrialFiles(folder, head, inclusion, exclusion, f"sha256:{content.hexdigest()}")
+
+
+def trial_from(files: TrialFiles, concepts: Mapping[str, ConceptInfo]) -> TrialFolder:
+    """The trial that the files describe.
+
+    Raises:
+        ContentFaults: every fault of the three files, at once.
+    """
+    return _Loader(files, concepts).load()
 
 
 class _Loader:
-    def __init__(
-        self, folder: Path, concepts: Mapping[str, ConceptInfo], mappings_digest: str
-    ) -> None:
-        self.folder = folder
+    def __init__(self, files: TrialFiles, concepts: Mapping[str, ConceptInfo]) -> None:
+        self.files = files
+        self.folder = files.folder
         self.concepts = concepts
-        self.mappings_digest = mappings_digest
         self.faults: list[Fault] = []
         self.lines: dict[str, tuple[str, int]] = {}
         self.used: dict[str, frozenset[str]] = {}
@@ -120,7 +157,7 @@ class _Loader:
 
     def load(self) -> TrialFolder:
         head_file = self._name("trial.yaml")
-        head = self._table(read_yaml(self.folder / "trial.yaml", head_file), head_file)
+        head = self._table(self.files.head, head_file)
         for key in head:
             if key not in _TRIAL_KEYS:
                 self._fault(head_file, head.line_of(key), f"A trial has no '{key}'.")
@@ -141,7 +178,7 @@ class _Loader:
         sign_off = tuple(self._sign_offs(head))
         if self.faults:
             raise ContentFaults(self.faults)
-        digest = self._digest()
+        digest = self.files.digest
         trial = Trial(
             id=texts["id"],
             version=texts["version"],
@@ -213,7 +250,8 @@ class _Loader:
 
     def _criteria(self, kind: Kind, file: str, look_back: Span | None) -> Iterator[Criterion]:
         name = self._name(file)
-        table = self._table(read_yaml(self.folder / file, name), name)
+        value = self.files.inclusion if kind is Kind.INCLUSION else self.files.exclusion
+        table = self._table(value, name)
         rows = table.get("criteria")
         if not isinstance(rows, Items):
             self._fault(
@@ -276,13 +314,6 @@ class _Loader:
         for row in rows if isinstance(rows, Items) else ():
             if isinstance(row, Table):
                 yield SignOff(*(str(row.get(key, "")) for key in ("role", "by", "date", "digest")))
-
-    def _digest(self) -> str:
-        """sha256 over the criteria files and the mappings: what a sign-off vouches for."""
-        content = hashlib.sha256(self.mappings_digest.encode())
-        for file in _FILES.values():
-            content.update((self.folder / file).read_bytes())
-        return f"sha256:{content.hexdigest()}"
 
 
 _REQUIRED = ("id", "version", "title", "short_title", "sponsor", "url", "target")
