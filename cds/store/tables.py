@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     DateTime,
+    ForeignKey,
     Integer,
     LargeBinary,
     MetaData,
@@ -39,10 +40,13 @@ feedback = Table(
     Column("accepted", JSON, nullable=False),
     Column("reasons", JSON, nullable=False),
     Column("comment", Text),
+    Column("patient", String(100), index=True),
+    Column("trials", JSON, nullable=False, server_default="[]"),
 )
 """What users did with cards. `digest` is of all that a client said about one act, so that the same
 report counts once. `client` is the issuer, null where nobody had to prove who they are. `accepted`
-are suggestion ids, `reasons` objects with `code` and, where sent, `system` and `display`."""
+are suggestion ids, `reasons` objects with `code` and, where sent, `system` and `display`. Whose
+card it was and about which trials is looked up when it comes; null and none for an unknown card."""
 
 seen_tokens = Table(
     "seen_tokens",
@@ -62,3 +66,54 @@ pages = Table(
 )
 """Determination pages until their links end (Unix seconds). `sealed` can be opened with the link
 alone, of which `address` is a digest. `reader` is a digest of who opened it first."""
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("hook_instance", String(64), nullable=False, index=True),
+    Column("received", DateTime(timezone=True), nullable=False, index=True),
+    Column("client", String(500)),
+    Column("patient", String(100), nullable=False, index=True),
+    Column("cards", Integer, nullable=False),
+)
+"""One row for each hook call that was answered with cards or with none. `id` grows with time.
+`patient` is an HMAC under the site key that its prefix names (cds.store.patients)."""
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("call", String(36), ForeignKey("calls.id", ondelete="CASCADE"), primary_key=True),
+    Column("trial", String(20), primary_key=True),
+    Column("overall", String(30), nullable=False),
+    Column("outcome", String(30), nullable=False),
+    Column("card", String(100), index=True),
+    Column("stands", String(64), nullable=False),
+    Column("record", Text, nullable=False),
+)
+"""One row for each determination. `outcome` is `card`, or why there was none. `card` is the uuid of
+the card about it. `stands` is a digest of how the criteria stand: a card that was overridden stays
+muted while it is the same. `record` is the decision record, JSON, masked unless a setting says
+otherwise."""
+
+inputs = Table(
+    "inputs",
+    metadata,
+    Column("call", String(36), ForeignKey("calls.id", ondelete="CASCADE"), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+"""What was read for a call, so that it can be replayed; only where a setting says so. Encrypted
+under a site key."""
+
+mutes = Table(
+    "mutes",
+    metadata,
+    Column("patient", String(100), primary_key=True),
+    Column("trial", String(20), primary_key=True),
+    Column("stands", String(64), nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False),
+    Column("until", DateTime(timezone=True)),
+    Column("reason", String(100)),
+)
+"""Cards that users overrode: no further one about the trial while the determination `stands` as it
+did, at the longest until `until`."""
