@@ -69,7 +69,7 @@ TESTS = (
     Test("8867-4", "Heart rate", "/min", None, None, 80, 11, "vital-signs"),
     Test("29463-7", "Body weight", "kg", None, None, 68, 14, "vital-signs"),
 )
-_PRESENCE = (
+PRESENCE = (
     ("20454-5", "Protein in urine by test strip"),
     ("5196-1", "HBsAg"),
     ("13955-0", "Hepatitis C antibody"),
@@ -208,7 +208,7 @@ def _observations(draw: random.Random, name: str) -> list[dict[str, Any]]:
         found += [
             _observation(draw, name, test, _day(draw, 25, 900)) for _ in range(draw.randint(0, 3))
         ]
-    for code, test_name in _PRESENCE:
+    for code, test_name in PRESENCE:
         if draw.random() < 0.8:
             found.append(_presence(draw, name, code, test_name))
     if draw.random() < 0.2:
