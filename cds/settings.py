@@ -60,6 +60,14 @@ def _file(text: str) -> Path:
     return path
 
 
+def _target(text: str) -> Path:
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir():
+        message = f"'{path}' is no file that could be written; name one in a folder that exists"
+        raise ValueError(message)
+    return path
+
+
 def _web_address(text: str) -> SplitResult:
     """Split an http(s) URL without userinfo, query or fragment; the text itself is not echoed."""
     try:
@@ -294,6 +302,38 @@ class Settings:
     )
     frame_ancestors: tuple[str, ...] = _setting(
         _origins, "origins that may show the page in a frame", ()
+    )
+    launch: Path | None = _setting(  # noqa: RUF009 - it only makes a dataclass field
+        _file, "file with the EHRs that may launch the page (SMART App Launch)", None
+    )
+    attestation_days: int = _setting(
+        _whole(0, 365), "days for which an answer on the page counts; 0: nobody can answer", 28
+    )
+    switches: Path | None = _setting(  # noqa: RUF009 - it only makes a dataclass field
+        _file, "file of switches: shadow mode, trials off, contacts; read again on change", None
+    )
+    site_keys: Path | None = _setting(  # noqa: RUF009 - it only makes a dataclass field
+        _file, "file of the keys under which patients stand in the store; none: made", None
+    )
+    unmasked_records: bool = _setting(
+        _switch, "decision records name the patient and hold values, reasons, dates", default=False
+    )
+    keep_inputs: bool = _setting(
+        _switch,
+        "keep what was read for each call, encrypted, so that it can be replayed",
+        default=False,
+    )
+    retention_days: int = _setting(
+        _whole(0, 36_500), "days that records and feedback are kept; 0: for ever", 400
+    )
+    mute_overridden: bool = _setting(
+        _switch, "an overridden card stays away until the determination changes", default=True
+    )
+    not_now_days: int = _setting(
+        _whole(0, 3_650), "days after which a card overridden with 'not now' may come again", 7
+    )
+    audit_file: Path | None = _setting(  # noqa: RUF009 - it only makes a dataclass field
+        _target, "file that gets one AuditEvent for each access to a chart; none: none", None
     )
     keep_comments: bool = _setting(_switch, "keep the free text of users' feedback", default=False)
     max_response_bytes: int = _setting(

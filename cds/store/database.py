@@ -57,10 +57,39 @@ class Store:
         Raises:
             StoreFault: the database cannot be reached or written now; nothing was kept.
         """
+        with self._transaction() as connection:
+            yield connection
+
+    @contextmanager
+    def begin_quick(self) -> Iterator[Connection]:
+        """A transaction that outlives every process of ours once the context ended.
+
+        In SQLite it is then with the operating system, which writes it down soon: a power failure
+        may take the last of them, whole ones, and never harms the file. PostgreSQL writes all
+        transactions down at once.
+
+        Raises:
+            StoreFault: the database cannot be reached or written now; nothing was kept.
+        """
+        with self._transaction(quick=True) as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads, and waits for no writer.
+
+        Raises:
+            StoreFault: the database cannot be reached now.
+        """
+        with self._transaction(reading=True) as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, **options: bool) -> Iterator[Connection]:
         self.open()
         assert self._engine is not None  # noqa: S101 - open() saw to it
         try:
-            with self._engine.begin() as connection:
+            with self._engine.execution_options(**options).begin() as connection:
                 yield connection
         except SQLAlchemyError as problem:
             message = f"the store cannot be used now ({type(problem).__name__})"
@@ -69,7 +98,7 @@ class Store:
     def is_reachable(self) -> bool:
         """Whether the database answers."""
         try:
-            with self.begin() as connection:
+            with self.read() as connection:
                 connection.execute(text("SELECT 1"))
         except StoreFault:
             return False
@@ -142,16 +171,22 @@ def _make_folder(folder: Path) -> None:
 
 
 def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    """Write-ahead log, so that readers never wait; every commit reaches the disk."""
+    """Write-ahead log, so that readers never wait."""
     if not isinstance(connection, sqlite3.Connection):
         return
     connection.isolation_level = None  # transactions begin where _begin says so
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin(connection: Connection) -> None:
     """Take the write lock at once: a transaction that would need it later could not wait for it."""
+    options = connection.get_execution_options()
+    if options.get("reading"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    synchronous = "NORMAL" if options.get("quick") else "FULL"
+    connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

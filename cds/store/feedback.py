@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from cds.store.inserting import insert_new
+from cds.store.mutes import about, mute, unmute
 from cds.store.tables import feedback
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from sqlalchemy import Connection
 
     from cds.store.database import Store
 
@@ -38,16 +41,43 @@ class FeedbackEntry(msgspec.Struct, frozen=True):
 
 
 def keep_feedback(
-    store: Store, entries: Sequence[FeedbackEntry], *, client: str | None, received: datetime
+    store: Store,
+    entries: Sequence[FeedbackEntry],
+    *,
+    client: str | None,
+    received: datetime,
+    not_now: timedelta = timedelta(days=7),
 ) -> int:
     """Write all entries in one transaction, or none; gives how many had not been there.
+
+    An overridden card is muted, for as long as `not_now` where the user only wants it later.
 
     Raises:
         StoreFault: the database cannot be written now.
     """
-    rows = [_row(entry, client, received) for entry in entries]
     with store.begin() as connection:
-        return sum(insert_new(connection, feedback, row) for row in rows)
+        return sum(_keep(connection, entry, client, received, not_now) for entry in entries)
+
+
+def _keep(
+    connection: Connection,
+    entry: FeedbackEntry,
+    client: str | None,
+    received: datetime,
+    not_now: timedelta,
+) -> bool:
+    card = about(connection, entry.card)
+    row = _row(entry, client, received)
+    if card is not None:
+        row |= {"patient": card.patient, "trials": [one.trial for one in card.trials]}
+    if not insert_new(connection, feedback, row):
+        return False
+    if card is not None and entry.outcome == "overridden":
+        reasons = [reason.code for reason in entry.reasons]
+        mute(connection, card, since=received, reasons=reasons, not_now=not_now)
+    elif card is not None:
+        unmute(connection, card)
+    return True
 
 
 def _row(entry: FeedbackEntry, client: str | None, received: datetime) -> dict[str, object]:
@@ -65,4 +95,6 @@ def _row(entry: FeedbackEntry, client: str | None, received: datetime) -> dict[s
         "accepted": list(entry.accepted),
         "reasons": msgspec.to_builtins(entry.reasons),
         "comment": entry.comment,
+        "patient": None,
+        "trials": [],
     }

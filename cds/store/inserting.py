@@ -19,3 +19,11 @@ def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> 
     else:
         statement = sqlite.insert(table).values(row).on_conflict_do_nothing()
     return bool(connection.execute(statement).rowcount)
+
+
+def put(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
+    """Insert the row, in place of one with the same primary key."""
+    insert: Any = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+    keys = [column.name for column in table.primary_key]
+    changed = {name: value for name, value in row.items() if name not in keys}
+    connection.execute(insert.values(row).on_conflict_do_update(index_elements=keys, set_=changed))

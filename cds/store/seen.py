@@ -34,7 +34,7 @@ class SeenTokens:
         """
         digest = hashlib.sha256(f"{len(issuer)}:{issuer}{jti}".encode()).hexdigest()
         self._calls += 1
-        with self._store.begin() as connection:
+        with self._store.begin_quick() as connection:
             if self._calls % _SWEEP_EVERY == 1:
                 connection.execute(delete(seen_tokens).where(seen_tokens.c.expires < now))
             return insert_new(connection, seen_tokens, {"digest": digest, "expires": expires})

@@ -1,0 +1,186 @@
+"""Hook calls and their decision records: kept in one transaction, found again, thrown away."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+from sqlalchemy import delete, insert, or_, select
+
+from cds.store.tables import calls, decisions, feedback, inputs, mutes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from sqlalchemy import Connection
+
+    from cds.store.database import Store
+
+_SWEEP_EVERY = 256
+_SWEEP_MOST = 2_000
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """One determination of a call: the columns of `decisions`."""
+
+    trial: str
+    overall: str
+    outcome: str
+    card: str | None
+    stands: str
+    record: str
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One hook call that is answered: the columns of `calls`, its determinations, its input.
+
+    `received` is in UTC.
+    """
+
+    id: str
+    hook_instance: str
+    received: datetime
+    client: str | None
+    patient: str
+    cards: int
+    decided: tuple[Decided, ...] = ()
+    sealed: bytes | None = None
+
+
+class Forgotten(msgspec.Struct, frozen=True):
+    """How many rows were thrown away."""
+
+    calls: int
+    feedback: int
+    mutes: int
+
+
+def new_call_id(received: datetime) -> str:
+    """A UUID that sorts by time (version 7), so that new rows stand at the end of their table."""
+    milliseconds = int(received.timestamp() * 1000)
+    low = secrets.randbits(62) | 2 << 62
+    number = milliseconds << 80 | 7 << 76 | secrets.randbits(12) << 64 | low
+    text = f"{number:032x}"
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+class Calls:
+    """The decision records of a store."""
+
+    def __init__(self, store: Store, *, oldest: Callable[[datetime], datetime | None]) -> None:
+        """`oldest` tells, for a moment, what was received before it is thrown away; None: keep."""
+        self._store = store
+        self._oldest = oldest
+        self._writes = 0
+
+    def keep(self, call: Call, along: Callable[[Connection], None] | None = None) -> None:
+        """Keep a call, and what `along` writes, or nothing of both.
+
+        Now and then what is too old is thrown away in the same transaction, a little at a time.
+
+        Raises:
+            StoreFault: the database cannot be written now.
+        """
+        with self._store.begin_quick() as connection:
+            connection.execute(_CALL, _columns(call))
+            if call.decided:
+                connection.execute(_DECISION, [_decided(call, one) for one in call.decided])
+            if call.sealed is not None:
+                connection.execute(insert(inputs), {"call": call.id, "sealed": call.sealed})
+            if along is not None:
+                along(connection)
+            if self._writes % _SWEEP_EVERY == 0:
+                oldest = self._oldest(call.received)
+                if oldest is not None:
+                    _throw_away(connection, oldest, _SWEEP_MOST)
+        self._writes += 1
+
+
+_CALL = insert(calls)
+_DECISION = insert(decisions)
+
+
+def _columns(call: Call) -> dict[str, object]:
+    return {
+        "id": call.id,
+        "hook_instance": call.hook_instance,
+        "received": call.received,
+        "client": call.client,
+        "patient": call.patient,
+        "cards": call.cards,
+    }
+
+
+def _decided(call: Call, one: Decided) -> dict[str, object]:
+    return {"call": call.id, **msgspec.structs.asdict(one)}
+
+
+def find_calls(store: Store, name: str) -> list[Call]:
+    """The calls with an id or a hookInstance, the oldest first, with what was decided.
+
+    Raises:
+        StoreFault: the database cannot be read now.
+    """
+    asked = select(calls).where(or_(calls.c.id == name, calls.c.hook_instance == name))
+    found = []
+    with store.read() as connection:
+        for row in connection.execute(asked.order_by(calls.c.id)).all():
+            of = select(decisions).where(decisions.c.call == row.id).order_by(decisions.c.trial)
+            decided = tuple(
+                Decided(one.trial, one.overall, one.outcome, one.card, one.stands, one.record)
+                for one in connection.execute(of)
+            )
+            sealed = connection.scalar(select(inputs.c.sealed).where(inputs.c.call == row.id))
+            found.append(
+                Call(
+                    row.id,
+                    row.hook_instance,
+                    row.received.replace(tzinfo=row.received.tzinfo or UTC),
+                    row.client,
+                    row.patient,
+                    row.cards,
+                    decided,
+                    sealed,
+                )
+            )
+    return found
+
+
+def forget_patient(store: Store, patient: Collection[str]) -> Forgotten:
+    """Throw away everything about a patient, who may stand there under several names.
+
+    Raises:
+        StoreFault: the database cannot be written now; nothing was thrown away.
+    """
+    with store.begin() as connection:
+        return Forgotten(
+            *(
+                connection.execute(delete(table).where(table.c.patient.in_(patient))).rowcount
+                for table in (calls, feedback, mutes)
+            )
+        )
+
+
+def throw_away(store: Store, oldest: datetime) -> Forgotten:
+    """Throw away what was received before `oldest`.
+
+    Raises:
+        StoreFault: the database cannot be written now; nothing was thrown away.
+    """
+    with store.begin() as connection:
+        return _throw_away(connection, oldest, None)
+
+
+def _throw_away(connection: Connection, oldest: datetime, most: int | None) -> Forgotten:
+    """At most `most` rows of each table; of calls their decisions and inputs go along."""
+    counts = []
+    for table, key, when in (
+        (calls, calls.c.id, calls.c.received),
+        (feedback, feedback.c.id, feedback.c.received),
+    ):
+        old = select(key).where(when < oldest).order_by(when).limit(most)
+        counts.append(connection.execute(delete(table).where(key.in_(old))).rowcount)
+    counts.append(connection.execute(delete(mutes).where(mutes.c.since < oldest)).rowcount)
+    return Forgotten(*counts)
