@@ -6,6 +6,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Integer,
@@ -117,3 +118,34 @@ mutes = Table(
 )
 """Cards that users overrode: no further one about the trial while the determination `stands` as it
 did, at the longest until `until`."""
+
+launches = Table(
+    "launches",
+    metadata,
+    Column("address", String(64), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("expires", BigInteger, nullable=False, index=True),
+)
+"""Launches under way, and who launched, until they end (Unix seconds). `sealed` can be opened with
+the browser's cookie alone, of which `address` is a digest."""
+
+attestations = Table(
+    "attestations",
+    metadata,
+    Column("id", _KEY, primary_key=True),
+    Column("patient", String(100), nullable=False, index=True),
+    Column("trial", String(20), nullable=False),
+    Column("criterion", String(20), nullable=False),
+    Column("question", String(64), nullable=False),
+    Column("answer", String(12), nullable=False),
+    Column("role", String(40), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("user", String(500)),
+    Column("said", DateTime(timezone=True), nullable=False),
+    Column("expires", Date),
+)
+"""What people answered to criteria that only a human can decide; rows are added, never changed (a
+trigger sees to it). The newest row of a patient, trial and criterion counts until the end of the
+day `expires`, while `question` is a digest of the criterion's words as they are now. `answer` is
+yes, no, not-yet or withdrawn. `user` is who it was as a sign-on said it, null where the name was
+typed."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cds.content.fault import ContentFaults, Fault, did_you_mean
+from cds.content.fault import ContentFaults, Fault
 from cds.content.strict_yaml import Items, Table, Value, read_yaml
 from cds.fhir.addresses import Address, read_address, read_base
 from cds.fhir.faults import FhirFault
-from cds.settings import DIALECTS, is_loopback
+from cds.settings import is_loopback
 from cds.web.jwks import FetchedKeys, KeySet, KeysFault, keys_from_file, read_keys
+from cds.web.site_file import SiteFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,27 +70,20 @@ def load_clients(path: Path, *, ca_file: str | None = None) -> dict[str, Client]
     return clients
 
 
-class _Reading:
+class _Reading(SiteFile):
     """One pass over the file, which notes every fault."""
 
     def __init__(self, path: Path, ca_file: str | None) -> None:
-        self._path = path
+        super().__init__(path)
         self._ca_file = ca_file
-        self.faults: list[Fault] = []
-
-    def note(self, line: int, says: str, try_this: str) -> None:
-        self.faults.append(Fault(str(self._path), line, says, try_this))
 
     def client(self, item: Value, line: int) -> Client | None:
         before = len(self.faults)
         if not isinstance(item, Table):
             self.note(line, "A client must be a mapping.", "Begin it with '- iss: https://…'.")
             return None
-        for key in item:
-            if key not in _MEMBERS:
-                cure = did_you_mean(key, _MEMBERS) or f"Known are {', '.join(_MEMBERS)}."
-                self.note(item.line_of(key), f"'{key}' is not known of a client.", cure)
-        issuer = self._word(item, "iss")
+        self.known(item, _MEMBERS, "a client")
+        issuer = self.word(item, "iss")
         if issuer is None and "iss" not in item:
             self.note(line, "A client needs an 'iss'.", "Write the issuer of its tokens.")
         jku = self._jku(item)
@@ -99,32 +93,13 @@ class _Reading:
             keys=self._keys(item, jku),
             fetched=self._fetched(item, jku),
             fhir_bases=self._bases(item),
-            audiences=tuple(word for word, _ in self._words(item, "audiences")),
-            dialect=self._dialect(item),
+            audiences=tuple(word for word, _ in self.words(item, "audiences")),
+            dialect=self.dialect(item),
         )
         return client if len(self.faults) == before else None
 
-    def _word(self, item: Table, key: str) -> str | None:
-        if key not in item:
-            return None
-        value = item[key]
-        if isinstance(value, str) and value and value == value.strip():
-            return value
-        self.note(item.line_of(key), f"'{key}' must be one text.", "Write it on the same line.")
-        return None
-
-    def _words(self, item: Table, key: str) -> list[tuple[str, int]]:
-        if key not in item:
-            return []
-        value = item[key]
-        if isinstance(value, Items) and value and all(isinstance(word, str) for word in value):
-            pairs = zip(value, value.lines, strict=True)
-            return [(word, line) for word, line in pairs if isinstance(word, str)]
-        self.note(item.line_of(key), f"'{key}' must be a list of texts.", "Begin each with '- '.")
-        return []
-
     def _jku(self, item: Table) -> str | None:
-        jku = self._word(item, "jku")
+        jku = self.word(item, "jku")
         if jku is None:
             return None
         try:
@@ -156,8 +131,8 @@ class _Reading:
         try:
             if key == "jwks":
                 return read_keys(_plain(item[key]))
-            word = self._word(item, key)
-            return None if word is None else keys_from_file(self._path.parent / word)
+            word = self.word(item, key)
+            return None if word is None else keys_from_file(self.path.parent / word)
         except KeysFault as problem:
             cure = "Write the client's public JWK Set."
             self.note(item.line_of(key), f"'{key}' cannot be used: {problem}.", cure)
@@ -165,21 +140,13 @@ class _Reading:
 
     def _bases(self, item: Table) -> frozenset[Address]:
         bases = set()
-        for word, line in self._words(item, "fhir_bases"):
+        for word, line in self.words(item, "fhir_bases"):
             try:
                 bases.add(read_base(word))
             except FhirFault:
                 cure = "Write it in full, such as https://fhir.example.org/r4."
                 self.note(line, "A FHIR base is no address that can be used.", cure)
         return frozenset(bases)
-
-    def _dialect(self, item: Table) -> str | None:
-        word = self._word(item, "dialect")
-        if word is None or word in DIALECTS:
-            return word
-        cure = f"Write one of {', '.join(DIALECTS)}."
-        self.note(item.line_of("dialect"), f"No dialect is called '{word}'.", cure)
-        return None
 
 
 def _plain(value: Value) -> object:

@@ -143,7 +143,7 @@ class FetchedKeys:
         """Replace the keys; those known stay where nothing usable comes."""
         self._tried = self._clock()
         try:
-            self._keys = read_keys(msgspec.json.decode(self._download()))
+            self._keys = read_keys(msgspec.json.decode(downloaded(self._address, self._ca_file)))
         except (
             KeysFault,
             FhirFault,
@@ -158,25 +158,32 @@ class FetchedKeys:
         self._worked = True
         self._fetched = self._clock()
 
-    def _download(self) -> bytes:
-        """The body behind the address: no redirect, no proxy, bounded in size and time."""
-        deadline = Deadline.after(_FETCH_SECONDS)
-        with requests.Session() as session:
-            session.trust_env = False
-            adapter = PooledAdapter(connections=1)  # which checks who is talked to
-            session.mount("https://", adapter)
-            session.mount("http://", adapter)
-            timeout = (_FETCH_SECONDS / 2, _FETCH_SECONDS / 2)
-            response = session.get(
-                self._address,
-                headers={"Accept": "application/json", "Accept-Encoding": "identity"},
-                allow_redirects=False,
-                stream=True,
-                timeout=timeout,
-                verify=self._ca_file or True,
-            )
-            with response:
-                return _read(response, deadline)
+
+def downloaded(address: str, ca_file: str | None) -> bytes:
+    """The body behind an address: no redirect, no proxy, bounded in size and time.
+
+    Raises:
+        KeysFault: no 200, too large or too slow.
+        FhirFault: it leads where nothing may be asked.
+        requests.RequestException, OSError: it cannot be reached.
+    """
+    deadline = Deadline.after(_FETCH_SECONDS)
+    with requests.Session() as session:
+        session.trust_env = False
+        adapter = PooledAdapter(connections=1)  # which checks who is talked to
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        timeout = (_FETCH_SECONDS / 2, _FETCH_SECONDS / 2)
+        response = session.get(
+            address,
+            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+            allow_redirects=False,
+            stream=True,
+            timeout=timeout,
+            verify=ca_file or True,
+        )
+        with response:
+            return _read(response, deadline)
 
 
 def _read(response: requests.Response, deadline: Deadline) -> bytes:
