@@ -1,0 +1,110 @@
+"""What is kept behind a card: the facts that were known. The page is made of them when it is read.
+
+Few links are ever followed, and nearly all of a page's cost is in making it.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from cds.assess import assess_facts
+from cds.core.facts import (
+    Condition,
+    Exposure,
+    Facts,
+    Mark,
+    Patient,
+    Problem,
+    Procedure,
+    Result,
+    Retrieval,
+)
+from cds.core.when import Evaluation
+from cds.web.report.building import report_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import tzinfo
+    from typing import TypeVar
+
+    from cds.assess import Content
+    from cds.web.report.model import Report
+
+    Entry = TypeVar("Entry")
+
+
+class Kept(msgspec.Struct, frozen=True, array_like=True):
+    """Everything that was known of one patient on one day, and the trials that cards were about.
+
+    `content` is the digest of the trials and mappings; other content might say other things.
+    `dated`: the day was fixed by a setting. The rest is what `Facts` holds.
+    """
+
+    content: str
+    on: date
+    dated: bool
+    trials: tuple[str, ...]
+    patient: Patient
+    results: dict[str, tuple[Result, ...]]
+    conditions: dict[str, tuple[tuple[Condition, Mark], ...]]
+    procedures: dict[str, tuple[tuple[Procedure, Mark], ...]]
+    exposures: dict[str, tuple[tuple[Exposure, Mark], ...]]
+    unrecognised_drugs: tuple[Exposure, ...]
+    unrecognised: dict[str, int]
+    totals: dict[str, int]
+    retrieval: dict[str, Retrieval]
+    problems: tuple[Problem, ...]
+
+
+def kept_of(
+    facts: Facts, content: Content, on: date, trials: Collection[str], *, dated: bool
+) -> Kept:
+    """The facts as they are kept. Concepts that no mapping knows are asked for by no criterion."""
+    concepts = content.labels
+    return Kept(
+        content.digest,
+        on,
+        dated,
+        tuple(trials),
+        facts.patient,
+        _entries(facts.results, concepts),
+        _entries(facts.conditions, concepts),
+        _entries(facts.procedures, concepts),
+        _entries(facts.exposures, concepts),
+        tuple(facts.unrecognised_drugs),
+        dict(facts.unrecognised),
+        dict(facts.totals),
+        dict(facts.retrieval),
+        tuple(facts.problems),
+    )
+
+
+def _entries(
+    found: Mapping[str, Sequence[Entry]], concepts: Iterable[str]
+) -> dict[str, tuple[Entry, ...]]:
+    """The entries of each concept that has some; a mapping may compute them on first use."""
+    return {concept: tuple(entries) for concept in concepts if (entries := found.get(concept))}
+
+
+def report_from(kept: Kept, content: Content, zone: tzinfo) -> Report | None:
+    """The report of what was kept; None where it was judged by other content than this."""
+    if kept.content != content.digest:
+        return None
+    facts = Facts(
+        kept.patient,
+        results=kept.results,
+        conditions=kept.conditions,
+        procedures=kept.procedures,
+        exposures=kept.exposures,
+        unrecognised_drugs=kept.unrecognised_drugs,
+        unrecognised=kept.unrecognised,
+        totals=kept.totals,
+        retrieval=kept.retrieval,
+        problems=kept.problems,
+    )
+    asked = Evaluation.of(kept.on, zone)
+    assessment = assess_facts(facts, content, asked, kept.trials)
+    return report_of(assessment, facts, content, asked, trials=kept.trials, dated=kept.dated)
