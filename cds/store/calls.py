@@ -45,6 +45,7 @@ class Call(msgspec.Struct, frozen=True):
     client: str | None
     patient: str
     cards: int
+    record: str
     decided: tuple[Decided, ...] = ()
     sealed: bytes | None = None
 
@@ -75,8 +76,8 @@ class Calls:
         self._oldest = oldest
         self._writes = 0
 
-    def keep(self, call: Call, along: Callable[[Connection], None] | None = None) -> None:
-        """Keep a call, and what `along` writes, or nothing of both.
+    def keep(self, call: Call) -> None:
+        """Keep a call with its determinations, or nothing of it.
 
         Now and then what is too old is thrown away in the same transaction, a little at a time.
 
@@ -89,8 +90,6 @@ class Calls:
                 connection.execute(_DECISION, [_decided(call, one) for one in call.decided])
             if call.sealed is not None:
                 connection.execute(insert(inputs), {"call": call.id, "sealed": call.sealed})
-            if along is not None:
-                along(connection)
             if self._writes % _SWEEP_EVERY == 0:
                 oldest = self._oldest(call.received)
                 if oldest is not None:
@@ -110,6 +109,7 @@ def _columns(call: Call) -> dict[str, object]:
         "client": call.client,
         "patient": call.patient,
         "cards": call.cards,
+        "record": call.record,
     }
 
 
@@ -141,6 +141,7 @@ def find_calls(store: Store, name: str) -> list[Call]:
                     row.client,
                     row.patient,
                     row.cards,
+                    row.record,
                     decided,
                     sealed,
                 )

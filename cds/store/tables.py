@@ -77,9 +77,11 @@ calls = Table(
     Column("client", String(500)),
     Column("patient", String(100), nullable=False, index=True),
     Column("cards", Integer, nullable=False),
+    Column("record", Text, nullable=False),
 )
 """One row for each hook call that was answered with cards or with none. `id` grows with time.
-`patient` is an HMAC under the site key that its prefix names (cds.store.patients)."""
+`patient` is an HMAC under the site key that its prefix names (cds.store.patients). `record` is JSON:
+what was asked with which versions, for calls that no determination came of too."""
 
 decisions = Table(
     "decisions",

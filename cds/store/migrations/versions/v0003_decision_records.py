@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("client", sa.String(500)),
         sa.Column("patient", sa.String(100), nullable=False),
         sa.Column("cards", sa.Integer, nullable=False),
+        sa.Column("record", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_calls"),
     )
     for column in ("hook_instance", "received", "patient"):
