@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cds.cards.orders import Orderable
+from cds.content.compiled import CompiledTrials, open_compiled
 from cds.content.fault import ContentFaults, Fault
 from cds.content.infos import concept_infos
 from cds.content.mappings import load_terminology
 from cds.content.trials import TrialFolder, load_trials
 from cds.core.assessment import Assessment
-from cds.engine.evaluate import determine
+from cds.core.criterion import Status
+from cds.engine.concern import TrialIndex
+from cds.engine.evaluate import decide_target, determine, target_alone
 from cds.fhir.facts import facts_from
 from cds.fhir.unit_tables import UnitTableFault, load_units
 
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from cds.core.criterion import Trial
+    from cds.core.criterion import Determination, Trial
     from cds.core.facts import Facts
     from cds.core.terminology import Terminology
     from cds.core.when import Evaluation
@@ -30,11 +33,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Trials and mappings, ready to evaluate. `digest` names exactly this content."""
+    """Trials and mappings, ready to evaluate. `digest` names exactly this content.
+
+    `folders` are the trials, sorted by id. Compiled ones are understood when they are asked for;
+    `heads`, in the same order, then hold the target diagnosis, age and sex alone.
+    """
 
     terminology: Terminology
     units: Units
-    folders: tuple[TrialFolder, ...]
+    folders: Sequence[TrialFolder]
+    heads: Sequence[Trial]
+    index: TrialIndex
     digest: str
 
     @property
@@ -55,8 +64,12 @@ class Content:
         }
 
 
-def load_content(folders: Sequence[Path], *, only: Sequence[str] = ()) -> Content:
+def load_content(
+    folders: Sequence[Path], *, only: Sequence[str] = (), compiled: Path | None = None
+) -> Content:
     """Read mappings and trials; later folders override earlier ones.
+
+    Where the folder `compiled` holds exactly these trials, compiled, they come from there.
 
     Raises:
         ContentFaults: every fault of every file, at once.
@@ -67,11 +80,21 @@ def load_content(folders: Sequence[Path], *, only: Sequence[str] = ()) -> Conten
     except UnitTableFault as problem:
         fault = Fault(problem.file, problem.line, problem.says, problem.try_this)
         raise ContentFaults([fault]) from None
-    loaded = load_trials(folders, concept_infos(terminology), terminology.digest, only=only)
+    loaded: Sequence[TrialFolder] | None = None
+    if compiled is not None and not only:
+        loaded = open_compiled(compiled, folders, concept_infos(terminology), terminology.digest)
+    if loaded is None:
+        concepts = concept_infos(terminology)
+        loaded = tuple(load_trials(folders, concepts, terminology.digest, only=only))
+    if isinstance(loaded, CompiledTrials):
+        heads = loaded.heads
+    else:
+        heads = tuple(folder.trial for folder in loaded)
     content = hashlib.sha256(terminology.digest.encode())
-    for folder in loaded:
-        content.update(folder.trial.digest.encode())
-    return Content(terminology, units, tuple(loaded), f"sha256:{content.hexdigest()}")
+    for head in heads:
+        content.update(head.digest.encode())
+    digest = f"sha256:{content.hexdigest()}"
+    return Content(terminology, units, loaded, heads, TrialIndex(heads), digest)
 
 
 def assess(
@@ -86,11 +109,51 @@ def assess_facts(
     facts: Facts, content: Content, asked: Evaluation, only: Sequence[str] = ()
 ) -> Assessment:
     """Everything that the trials say about known facts on one day."""
+    determinations: list[Determination] = []
+    if not facts.patient.deceased:
+        for place, head in enumerate(content.heads):
+            if only and head.id not in only:
+                continue
+            first = decide_target(head, facts, asked)
+            if first.status is Status.FAIL:
+                determinations.append(target_alone(head, first))
+            else:
+                trial = content.folders[place].trial
+                determinations.append(determine(trial, facts, asked, first))
+    return _assessment(facts, asked, determinations)
+
+
+def assess_for_cards(
+    facts: Facts, content: Content, asked: Evaluation, near_days: int | None
+) -> Assessment:
+    """What cards need: as `assess_facts`, without the trials that could not give one.
+
+    Left out are trials whose target diagnosis fails and, unless `near_days` is None, those whose
+    age or sex fails and will not cease to within as many days. Where nobody can tell whether the
+    target diagnosis stands, it is the only decision.
+    """
+    determinations: list[Determination] = []
+    if not facts.patient.deceased:
+        concern = content.index.concern(facts, asked, near_days)
+        untold = frozenset(concern.untold)
+        for place in sorted((*concern.possible, *concern.untold)):
+            if place in untold:
+                head = content.heads[place]
+                determination = target_alone(head, decide_target(head, facts, asked))
+            else:
+                determination = determine(content.folders[place].trial, facts, asked)
+            determinations.append(determination)
+    return _assessment(facts, asked, determinations)
+
+
+def _assessment(
+    facts: Facts, asked: Evaluation, determinations: Sequence[Determination]
+) -> Assessment:
     patient = facts.patient
-    trials = [trial for trial in content.trials if not only or trial.id in only]
-    determinations = (
-        () if patient.deceased else tuple(determine(trial, facts, asked) for trial in trials)
-    )
     return Assessment(
-        patient.reference, asked.on, tuple(facts.problems), determinations, patient.deceased
+        patient.reference,
+        asked.on,
+        tuple(facts.problems),
+        tuple(determinations),
+        patient.deceased,
     )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FILES = {Kind.INCLUSION: "inclusion.yaml", Kind.EXCLUSION: "exclusion.yaml"}
+CRITERIA_FILES = tuple(_FILES.values())
 _TRIAL_KEYS = frozenset(
     {
         "id", "version", "title", "short_title", "sponsor", "url", "source", "recruitment",
@@ -77,13 +78,9 @@ def load_trials(
     Raises:
         ContentFaults: every fault of every file, at once.
     """
-    found: dict[str, Path] = {}
-    for folder in folders:
-        for trial_yaml in sorted((folder / "trials").glob("*/trial.yaml")):
-            found[trial_yaml.parent.name] = trial_yaml.parent
     loaded: list[TrialFolder] = []
     faults: list[Fault] = []
-    for name, folder in sorted(found.items()):
+    for name, folder in trial_folders(folders).items():
         if only and name not in only:
             continue
         try:
@@ -93,6 +90,15 @@ def load_trials(
     if faults:
         raise ContentFaults(faults)
     return loaded
+
+
+def trial_folders(folders: Sequence[Path]) -> dict[str, Path]:
+    """The trial folders by their names, sorted; later content folders override earlier ones."""
+    found: dict[str, Path] = {}
+    for folder in folders:
+        for trial_yaml in (folder / "trials").glob("*/trial.yaml"):
+            found[trial_yaml.parent.name] = trial_yaml.parent
+    return dict(sorted(found.items()))
 
 
 def load_trial(

@@ -46,20 +46,31 @@ def decide(criterion: Criterion, facts: Facts, asked: Evaluation) -> Decision:
     )
 
 
-def determine(trial: Trial, facts: Facts, asked: Evaluation) -> Determination:
-    """One trial for one patient.
+def decide_target(trial: Trial, facts: Facts, asked: Evaluation) -> Decision:
+    """The target diagnosis of one trial for one patient."""
+    return decide(next(c for c in trial.criteria if c.id == trial.target), facts, asked)
+
+
+def determine(
+    trial: Trial, facts: Facts, asked: Evaluation, first: Decision | None = None
+) -> Determination:
+    """One trial for one patient; `first` is the target diagnosis where it is decided already.
 
     Where the target diagnosis fails, it is the only decision: nothing else could matter.
     """
-    target = next(c for c in trial.criteria if c.id == trial.target)
-    first = decide(target, facts, asked)
+    first = first or decide_target(trial, facts, asked)
     if first.status is Status.FAIL:
-        return Determination(trial, Overall.INELIGIBLE, first.clears_on, (first,))
+        return target_alone(trial, first)
     decisions = tuple(
-        first if criterion is target else decide(criterion, facts, asked)
+        first if criterion.id == trial.target else decide(criterion, facts, asked)
         for criterion in trial.criteria
     )
     return Determination(trial, *_overall(decisions), decisions)
+
+
+def target_alone(trial: Trial, first: Decision) -> Determination:
+    """One trial of which nothing but the target diagnosis was decided."""
+    return Determination(trial, *_overall((first,)), (first,))
 
 
 def _of_unknown(answer: Answer) -> Status:

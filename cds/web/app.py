@@ -10,25 +10,32 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 import cds
+from cds.content.fault import ContentFaults
 from cds.fhir.outbound import Deadline
+from cds.settings import SettingsFault
 from cds.store.database import Store
 from cds.store.seen import SeenTokens
 from cds.web.clients import load_clients
 from cds.web.errors import Refused, refusal
 from cds.web.feedback import FeedbackService
 from cds.web.hook import HookService
+from cds.web.launch.registrations import load_ehrs
+from cds.web.launch.views import Launcher, Site, launch_pages
 from cds.web.limits import Gate, Rate, discard_body, is_counted, read_body
 from cds.web.metrics import CONTENT_TYPE, HOOK_SECONDS, REQUESTS, exposition
 from cds.web.report.links import ReportService
 from cds.web.request import HOOK, SERVICE
+from cds.web.sessions import Cookies, Sessions
 from cds.web.trust import Caller, Trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date
+    from pathlib import Path
 
     from cds.assess import Content
     from cds.settings import Settings
+    from cds.web.launch.registrations import Ehrs
 
 _STORE = "store"
 _CORS = {
@@ -66,15 +73,20 @@ def create_app(
 
     Raises:
         ContentFaults: the file of trusted clients cannot be used.
+        SettingsFault: another file that the settings name cannot.
     """
     app = Flask("trial-cds", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     store = app.extensions[_STORE] = Store(settings.database_url)
     address = settings.public_url or address
     door = _Door(settings, _trust(settings, store), address)
-    reports = ReportService(settings, content, store, address)
+    sessions = _sessions(settings, store, address)
+    reports = ReportService(settings, content, store, address, sessions=sessions)
     _register_discovery(app, HookService(settings, content, today, reports), door, settings)
     app.register_blueprint(reports.pages())
+    if settings.launch is not None and sessions is not None:
+        site = Site(settings, content, today, store, reports, sessions, address, door.gate)
+        app.register_blueprint(launch_pages(Launcher(site, _ehrs(settings.launch)), site))
     _register_feedback(app, settings, store, door)
     _register_health(app, content, store)
     _register_errors(app)
@@ -98,6 +110,31 @@ def _trust(settings: Settings, store: Store) -> Trust:
         return Trust(None, None)
     ca_file = None if settings.ca_bundle is None else str(settings.ca_bundle)
     return Trust(load_clients(settings.clients, ca_file=ca_file), SeenTokens(store))
+
+
+def _sessions(settings: Settings, store: Store, address: str) -> Sessions | None:
+    """Who launched; None where nobody can.
+
+    Raises:
+        SettingsFault: launched pages would not be kept for a moment.
+    """
+    if settings.launch is None:
+        return None
+    if settings.page_minutes == 0:
+        message = (
+            "TRIAL_CDS_LAUNCH: a launched page lasts as long as TRIAL_CDS_PAGE_MINUTES says, which "
+            "is 0; write how many minutes."
+        )
+        raise SettingsFault(message)
+    return Sessions(store, Cookies(address), settings.page_minutes * 60)
+
+
+def _ehrs(path: Path) -> Ehrs:
+    try:
+        return load_ehrs(path)
+    except ContentFaults as problem:
+        message = f"TRIAL_CDS_LAUNCH: {problem.faults[0]}"
+        raise SettingsFault(message) from None
 
 
 class _Door:
@@ -185,7 +222,7 @@ def _register_health(app: Flask, content: Content, store: Store) -> None:
     @app.get("/readyz")
     def ready() -> Response:
         reachable = store.is_reachable()
-        trials = [trial.id for trial in content.trials]
+        trials = [trial.id for trial in content.heads]
         says = {
             "status": "ready" if reachable else "not ready",
             "store": "reachable" if reachable else "not reachable",

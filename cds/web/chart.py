@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cds.core.criterion import Status
 from cds.core.facts import Retrieval
-from cds.engine.evaluate import decide
 from cds.fhir.facts import facts_from
 from cds.fhir.record import Record, merge, missing, record_from_fetched
 from cds.fhir.retrieved import Coverage
@@ -56,8 +54,8 @@ def is_worth_asking(record: Record, content: Content, asked: Evaluation) -> bool
     facts = facts_from(record, content.terminology, asked.zone, content.units)
     if facts.patient.deceased:
         return False
-    targets = [next(c for c in trial.criteria if c.id == trial.target) for trial in content.trials]
-    return any(decide(target, facts, asked).status is not Status.FAIL for target in targets)
+    concern = content.index.concern(facts, asked, None)
+    return bool(concern.possible or concern.untold)
 
 
 def _with(record: Record, fetch: Fetch, wanted: Collection[str]) -> Record:

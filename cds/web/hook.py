@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 import cds
-from cds.assess import assess_facts
+from cds.assess import assess_for_cards
 from cds.cards.card import CardSettings, cards_for, shown_trials
 from cds.core.when import Evaluation
 from cds.fhir.facts import facts_from
@@ -110,12 +110,12 @@ class HookService:
             says = "The Patient is neither in prefetch nor can it be fetched; send it as prefetch."
             raise Refused(412, says)
         facts = facts_from(record, self._content.terminology, asked.zone, self._content.units)
-        assessment = assess_facts(facts, self._content, asked)
+        near_days = None if self._settings.show_all else self._settings.near_days
+        assessment = assess_for_cards(facts, self._content, asked, near_days)
         cards = self._for_patient(self._cards[dialect], request, asked.on)
         pages = self._reports.addresses(
             assessment,
             facts,
-            asked,
             trials=shown_trials(assessment, cards),
             reader=f"{caller.issuer or ''}|{request.user}",
         )
@@ -129,7 +129,7 @@ class HookService:
         research = research_in(sent, request.patient_id, on, self._settings.refusal_flags)
         off = cards.trials_off | research.joined
         if research.refuses:
-            off |= {trial.id for trial in self._content.trials}
+            off |= {trial.id for trial in self._content.heads}
         return msgspec.structs.replace(cards, trials_off=off)
 
     def _research_templates(self) -> dict[str, str]:
