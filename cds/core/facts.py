@@ -6,9 +6,11 @@ an entry on first use, and hold nothing for a concept that the record does not m
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -17,7 +19,7 @@ from cds.core.truth import Truth
 from cds.core.when import When
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from cds.core.when import Evaluation
 
 
 class Patient(msgspec.Struct, frozen=True, gc=False):
@@ -184,6 +186,18 @@ class Problem(msgspec.Struct, frozen=True, gc=False):
     says: str
 
 
+class LazyResults(Mapping[str, Sequence[Result]]):
+    """Results by concept that need not be read before somebody asks for them."""
+
+    @abstractmethod
+    def latest(self, concept: str, end: int) -> Sequence[Result]:
+        """Enough of a concept's results to know the newest ones with a value, in their order.
+
+        Left out are only results that surely lie before one with a value that is not after `end`
+        (microseconds as in `When`); all of them where there is none.
+        """
+
+
 class Facts:
     """What is known of one patient, by concept key.
 
@@ -193,6 +207,9 @@ class Facts:
     """
 
     __slots__ = (
+        "_day",
+        "_lazy",
+        "_worked_out",
         "conditions",
         "exposures",
         "patient",
@@ -222,6 +239,9 @@ class Facts:
         """Hold the entries; a missing mapping is empty, a missing retrieval complete."""
         self.patient = patient
         self.results = results if results is not None else {}
+        self._lazy = results if isinstance(results, LazyResults) else None
+        self._day: Evaluation | None = None
+        self._worked_out: dict[Any, Any] = {}
         self.conditions = conditions if conditions is not None else {}
         self.procedures = procedures if procedures is not None else {}
         self.exposures = exposures if exposures is not None else {}
@@ -230,6 +250,22 @@ class Facts:
         self.totals = totals or {}
         self.retrieval = retrieval or {}
         self.problems = problems
+
+    def latest(self, concept: str, end: int) -> Sequence[Result]:
+        """Results of a concept among which are the newest with a value (see `LazyResults`)."""
+        if self._lazy is not None:
+            return self._lazy.latest(concept, end)
+        return self.results.get(concept, ())
+
+    def worked_out(self, asked: Evaluation) -> dict[Any, Any]:
+        """What the engine has worked out of these facts for one day, so that it does so once.
+
+        Criteria ask for the same results and entries again and again. Whoever keeps something here
+        chooses a key that is its own.
+        """
+        if self._day is not asked:
+            self._day, self._worked_out = asked, {}
+        return self._worked_out
 
     def retrieved(self, resource_type: str, category: str | None = None) -> Retrieval:
         """How much of a resource type (of a category of it) was read; complete if not said."""

@@ -90,17 +90,26 @@ class Lab(msgspec.Struct, frozen=True):
 
     def answer(self, facts: Facts, asked: Evaluation) -> Answer:
         """Decide by the newest result; say which gap stands in the way where it cannot."""
-        valued, skipped = self._candidates(facts, asked)
+        if self.any_result:
+            return self._at_any_time(facts, asked)
+        valued, skipped, newest = _latest(self.concepts, facts, asked)
         if not valued:
             return self._nothing(facts, Gap.NO_VALUE if skipped else Gap.NOT_RECORDED, skipped)
-        if self.any_result and (met := self._met_ever(valued, facts.patient, asked)):
+        if any(result.reading is None for result in newest):
+            return self._unusable(newest, _all(self.concepts, facts, asked)[0])
+        return self._agreed(newest, facts, asked, skipped)
+
+    def _at_any_time(self, facts: Facts, asked: Evaluation) -> Answer:
+        """Decide by every result there is."""
+        valued, skipped = _all(self.concepts, facts, asked)
+        if not valued:
+            return self._nothing(facts, Gap.NO_VALUE if skipped else Gap.NOT_RECORDED, skipped)
+        if met := self._met_ever(valued, facts.patient, asked):
             return Answer(Truth.MET, self._shown(met), _evidence(met))
         newest = _newest(valued)
         if any(result.reading is None for result in newest):
             return self._unusable(newest, valued)
-        if self.any_result:
-            return self._never(newest, valued, facts, asked)
-        return self._agreed(newest, facts, asked, skipped)
+        return self._never(newest, valued, facts, asked)
 
     def parts(self) -> Iterator[Characteristic]:
         """A leaf has none."""
@@ -116,17 +125,6 @@ class Lab(msgspec.Struct, frozen=True):
             highs = upper_limits(result, patient, asked)
             return tuple(dict.fromkeys(b.against(high) for b in bounds for high in highs))
         return tuple(dict.fromkeys(bound.value for bound in bounds))
-
-    def _candidates(self, facts: Facts, asked: Evaluation) -> tuple[list[Result], list[Result]]:
-        """Results with a value that are not after the evaluation instant, and those passed over."""
-        valued: list[Result] = []
-        skipped: list[Result] = []
-        for concept in self.concepts:
-            for result in facts.results.get(concept, ()):
-                if result.when is not None and result.when.start > asked.end:
-                    continue
-                (valued if result.skipped is None else skipped).append(result)
-        return valued, skipped
 
     def _nothing(self, facts: Facts, gap: Gap, results: Sequence[Result] = ()) -> Answer:
         """No usable result: what that means, and for what reason there is none."""
@@ -390,6 +388,40 @@ def _presence(value: Reading) -> Truth:
     if value.low is not None and value.low > 0:
         return Truth.MET
     return Truth.NOT_MET if value.high is not None and value.high == 0 else Truth.UNKNOWN
+
+
+Candidates = tuple[list[Result], list[Result], list[Result]]
+
+
+def _latest(concepts: tuple[str, ...], facts: Facts, asked: Evaluation) -> Candidates:
+    """The latest results with a value, those passed over, and which of the first may be the newest.
+
+    Every criterion on the same lab asks this; it is worked out once.
+    """
+    known = facts.worked_out(asked)
+    key = ("latest", concepts)
+    found: Candidates | None = known.get(key)
+    if found is None:
+        results = [r for concept in concepts for r in facts.latest(concept, asked.end)]
+        valued, skipped = _sorted(results, asked)
+        found = known[key] = valued, skipped, _newest(valued) if valued else []
+    return found
+
+
+def _all(
+    concepts: tuple[str, ...], facts: Facts, asked: Evaluation
+) -> tuple[list[Result], list[Result]]:
+    """All results with a value that are not after the evaluation instant; those passed over."""
+    return _sorted([r for concept in concepts for r in facts.results.get(concept, ())], asked)
+
+
+def _sorted(results: Sequence[Result], asked: Evaluation) -> tuple[list[Result], list[Result]]:
+    valued: list[Result] = []
+    skipped: list[Result] = []
+    for result in results:
+        if result.when is None or result.when.start <= asked.end:
+            (valued if result.skipped is None else skipped).append(result)
+    return valued, skipped
 
 
 def _evidence(results: Sequence[Result]) -> tuple[Evidence, ...]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from datetime import date
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from msgspec import Raw
 
 from cds.core.answer import Gap
-from cds.core.facts import Result
+from cds.core.facts import LazyResults, Result
 from cds.core.terminology import LabCode
 from cds.fhir import lazily
 from cds.fhir.dates import read_date, read_period
@@ -19,6 +20,7 @@ from cds.fhir.retrieved import reference_of
 from cds.fhir.values import Value
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from datetime import tzinfo
 
     from cds.core.terminology import Terminology
@@ -32,6 +34,15 @@ _component = msgspec.json.Decoder(Valued)
 _members = msgspec.json.Decoder(tuple[Observation, ...])
 _contained = msgspec.json.Decoder(Observation)
 P = TypeVar("P", Valued, Observation)
+_SURELY_READABLE = re.compile(
+    rb'"([12]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8]))'
+    rb'(?:T(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,6})?)?(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)?)?"'
+)
+"""A day, or an instant of one, that needs no calendar to be known as a date; its first group is the
+day. A day after the 28th is looked at more closely."""
+_CLOSE_DAYS = 2
+"""So many written days apart, the later day may still be the earlier instant (offsets, zones)."""
+_VAGUE = date.max
 
 
 class _Found(msgspec.Struct, frozen=True, gc=False):
@@ -43,8 +54,8 @@ class _Found(msgspec.Struct, frozen=True, gc=False):
     lab: LabCode
 
 
-class Results(Mapping[str, Sequence[Result]]):
-    """Results by concept key; each concept's are made when they are first asked for."""
+class Results(LazyResults):
+    """Results by concept key, each made when somebody first asks for it."""
 
     def __init__(
         self, entries: Sequence[Entry], terminology: Terminology, reader: ValueReader, zone: tzinfo
@@ -52,7 +63,8 @@ class Results(Mapping[str, Sequence[Result]]):
         """Index the codes of all entries; nothing else of them is read yet."""
         self._reader = reader
         self._zone = zone
-        self._made: dict[str, tuple[Result, ...]] = {}
+        self._made: dict[int, Result] = {}
+        self._whole: dict[str, tuple[Result, ...]] = {}
         self._found: dict[str, list[_Found]] = {}
         self._lab_of = terminology.lab
         for entry in entries:
@@ -64,11 +76,30 @@ class Results(Mapping[str, Sequence[Result]]):
                 self._index_parts(entry, observation, measured)
 
     def __getitem__(self, concept: str) -> tuple[Result, ...]:
-        made = self._made.get(concept)
-        if made is None:
-            made = tuple(self._result(found) for found in self._found[concept])
-            self._made[concept] = made
-        return made
+        whole = self._whole.get(concept)
+        if whole is None:
+            whole = tuple(self._made_of(found) for found in self._found[concept])
+            self._whole[concept] = whole
+        return whole
+
+    def latest(self, concept: str, end: int) -> tuple[Result, ...]:
+        """Enough of a concept's results to know the newest with a value; see `LazyResults`.
+
+        The written days tell most of a chart's results apart without reading them. One whose date
+        is vague or odd is always among the answer: it may be the newest.
+        """
+        rows = [(_written_day(found.observation), found) for found in self._found.get(concept, ())]
+        chosen: set[int] = set()
+        until = date.min
+        for day, found in sorted(rows, key=_by_day, reverse=True):
+            if day < until:
+                break
+            chosen.add(id(found))
+            if until is date.min and day is not _VAGUE:
+                result = self._made_of(found)
+                if result.skipped is None and result.when is not None and result.when.start <= end:
+                    until = date.fromordinal(max(1, day.toordinal() - _CLOSE_DAYS))
+        return tuple(self._made_of(found) for _, found in rows if id(found) in chosen)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._found)
@@ -115,6 +146,12 @@ class Results(Mapping[str, Sequence[Result]]):
             if member.subject is None or member.subject == observation.subject:
                 merged = _as_member(member, observation)
                 self._index(entry, merged, merged, frozenset())
+
+    def _made_of(self, found: _Found) -> Result:
+        made = self._made.get(id(found))
+        if made is None:
+            made = self._made[id(found)] = self._result(found)
+        return made
 
     def _result(self, found: _Found) -> Result:
         observation, lab = found.observation, found.lab
@@ -232,6 +269,19 @@ def _effective(observation: Observation, zone: tzinfo) -> When | None:
         known = [when for when in dates if when is not None]
         return max(known, key=lambda when: when.end) if len(known) == len(dates) > 0 else None
     return _kept(read_date(observation.issued, zone))
+
+
+def _by_day(row: tuple[date, _Found]) -> date:
+    return row[0]
+
+
+def _written_day(observation: Observation) -> date:
+    """The calendar day that is written in an effective instant, whatever its zone.
+
+    `_VAGUE` where the date is of another kind, known in part, or may be unreadable.
+    """
+    match = _SURELY_READABLE.fullmatch(observation.effective_date_time)
+    return _VAGUE if match is None else date.fromisoformat(match[1].decode())
 
 
 def _kept(when: When | Lost | None) -> When | None:
