@@ -52,6 +52,14 @@ def _folders(text: str) -> tuple[Path, ...]:
     return folders
 
 
+def _folder(text: str) -> Path:
+    path = Path(text)
+    if not path.is_dir():
+        message = f"'{path}' is no folder; name one that exists"
+        raise ValueError(message)
+    return path
+
+
 def _file(text: str) -> Path:
     path = Path(text)
     if not path.is_file():
@@ -255,6 +263,9 @@ class Settings:
     content: tuple[Path, ...] = _setting(
         _folders, "content folders, later ones override earlier; none: the bundled ones", ()
     )
+    compiled: Path | None = _setting(  # noqa: RUF009 - it only makes a dataclass field
+        _folder, "folder with compiled trials, used where they match the content", None
+    )
     fhir_allow: tuple[FhirBase, ...] = _setting(
         _fhir_bases, "FHIR base URLs that may be called, `base=alias` for another address", ()
     )
@@ -425,6 +436,12 @@ def check_listening(settings: Settings, host: str) -> None:
             f"TRIAL_CDS_CLIENTS: nobody is trusted yet and '{host}' can be reached by others; "
             "name the file of trusted clients, listen on 127.0.0.1, or set "
             "TRIAL_CDS_ALLOW_NO_TRUST=yes."
+        )
+        raise SettingsFault(message)
+    if not local and settings.launch is not None and settings.public_url is None:
+        message = (
+            "TRIAL_CDS_PUBLIC_URL: browsers come back to an address that was registered, and "
+            f"'{host}' is none; write it, for example https://cds.example.org."
         )
         raise SettingsFault(message)
     if not local and settings.clients is not None and settings.public_url is None:

@@ -22,7 +22,7 @@ ROW = re.compile(r"^\| `(TRIAL_CDS_\w+)` \| .+? \| (.+?) \| `(.+?)` \|$", re.MUL
 ROWS = {row[0]: row[1:] for row in ROW.findall(PAGE)}
 ALL = [pytest.param(one, id=one.name) for one in fields(Settings)]
 BY_DEFAULT = {"XDG_DATA_HOME": "/data"}
-PATHS = {"content", "clients", "ca_bundle", "launch", "switches", "site_keys", "audit_file"}
+PATHS = {"compiled", "content", "clients", "ca_bundle", "launch", "switches", "site_keys", "audit_file"}
 
 
 def spoken(value: object) -> str:
@@ -100,6 +100,7 @@ def test_values_arrive_typed(tmp_path: Path) -> None:
     ("name", "value"),
     [
         ("CONTENT", "/nowhere/at/all"),
+        ("COMPILED", "/nowhere/at/all"),
         ("CLIENTS", "/nowhere/clients.yaml"),
         ("FHIR_ALLOW", "fhir.example.org/r4"),
         ("FHIR_ALLOW", "http://fhir.example.org/r4"),

@@ -134,14 +134,14 @@ def load(settings: Settings, trials: Sequence[str] = ()) -> Content:
     from cds.content.fault import ContentFaults
 
     try:
-        content = load_content(content_folders(settings), only=trials)
+        content = load_content(content_folders(settings), only=trials, compiled=settings.compiled)
     except ContentFaults as problem:
         count = len(problem.faults)
         stop(f"{problem.faults[0]} ({count} fault(s) in all; 'trial-cds check' lists them)")
-    known = {trial.id for trial in content.trials}
+    known = {head.id for head in content.heads}
     for trial in trials:
         if trial not in known:
-            have = ", ".join(sorted({t.id for t in load(settings).trials}))
+            have = ", ".join(sorted({head.id for head in load(settings).heads}))
             stop(f"--trial: no trial is called '{trial}'; there are {have}.")
     return content
 
