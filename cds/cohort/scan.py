@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,13 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from cds.cohort.blocks import PlainBlock, blocks, plain_block
 from cds.cohort.lines import Line, read_line
 from cds.fhir.collecting import reports_error
 from cds.fhir.decode import BROKEN
 from cds.fhir.resources import OperationOutcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from typing import BinaryIO
 
 PIECE = 32 << 20
 """Bytes of a file that one task scans."""
@@ -26,6 +28,7 @@ LATE = frozenset(
 )
 """Types that no target diagnosis needs, and of which there are most."""
 
+_BOM = b"\xef\xbb\xbf"
 _KEPT = 10_000
 """Characters of a rejected line that are kept."""
 
@@ -100,17 +103,30 @@ class _Found:
             return
         for product in line.refers:
             self.needs[patient, product] = None
-        person = line.kind == "Patient"
         early = line.kind not in LATE or line.broken != ""
+        self._add_run(patient, (start, length, 1), person=line.kind == "Patient", early=early)
+
+    def add_block(self, block: PlainBlock, start: int) -> None:
+        """Note where the lines of a plain block lie."""
+        person, early = block.kind == "Patient", block.kind not in LATE
+        for patient, place, length, lines in block.runs:
+            self._add_run(patient, (start + place, length, lines), person=person, early=early)
+        self.needs.update(dict.fromkeys(block.needs))
+
+    def _add_run(
+        self, patient: str, run: tuple[int, int, int], *, person: bool, early: bool
+    ) -> None:
+        """Note lines of one patient: where they start, how long they are, how many they are."""
+        start, length, lines = run
         if patient == self._patient and start == self._end and early == self.early[-1]:
             self.ends[-1] = start + length
-            self.lines[-1] += 1
+            self.lines[-1] += lines
             self.persons[-1] = self.persons[-1] or person
         else:
             self.patients.append(patient)
             self.starts.append(start)
             self.ends.append(start + length)
-            self.lines.append(1)
+            self.lines.append(lines)
             self.persons.append(person)
             self.early.append(early)
         self._patient, self._end = patient, start + length
@@ -118,27 +134,51 @@ class _Found:
 
 def scan(piece: Piece, folder: str) -> Scanned:
     """Index one piece into Parquet files in `folder`."""
-    found = _Found(piece.file)
-    kinds: Counter[str] = Counter()
-    rejects: list[Reject] = []
-    lines = errors = 0
-    for start, data in _lines(piece):
-        lines += 1
-        if data.isspace():
-            continue
+    seen = _Seen(piece.file)
+    with Path(piece.path).open("rb") as data:
+        first, end = _line_from(data, piece.start), _line_from(data, piece.end)
+        for start, block in blocks(data, first, end):
+            seen.add(block, start)
+    _write(seen.found, piece.number, Path(folder))
+    return Scanned(piece.number, seen.lines, dict(seen.kinds), tuple(seen.rejects), seen.errors)
+
+
+class _Seen:
+    """What was found in a piece so far."""
+
+    def __init__(self, file: int) -> None:
+        self.found = _Found(file)
+        self.lines = 0
+        self.kinds: Counter[str] = Counter()
+        self.rejects: list[Reject] = []
+        self.errors = 0
+
+    def add(self, block: bytes, start: int) -> None:
+        """Add whole lines."""
+        plain = plain_block(block)
+        if plain is not None:
+            self.lines += plain.lines
+            self.kinds[plain.kind] += plain.lines
+            self.found.add_block(plain, start)
+            return
+        for line in BytesIO(block):
+            self.lines += 1
+            if not line.isspace():
+                self._add_line(line, start)
+            start += len(line)
+
+    def _add_line(self, data: bytes, start: int) -> None:
         line = read_line(data)
         kind = line.kind
         if kind is not None:
-            kinds[kind] += 1
+            self.kinds[kind] += 1
         if line.broken:
             text = data.decode("utf-8", "replace").rstrip("\r\n")[:_KEPT]
-            rejects.append(Reject("", lines, line.broken, text))
+            self.rejects.append(Reject("", self.lines, line.broken, text))
         if kind == "OperationOutcome":
-            errors += reports_error(OperationOutcome(issue=line.issue))
+            self.errors += reports_error(OperationOutcome(issue=line.issue))
         else:
-            found.add(line, start, len(data))
-    _write(found, piece.number, Path(folder))
-    return Scanned(piece.number, lines, dict(kinds), tuple(rejects), errors)
+            self.found.add(line, start, len(data))
 
 
 def scan_bundle(piece: Piece, folder: str) -> Scanned:
@@ -170,29 +210,20 @@ _bundle = msgspec.json.Decoder(_Bundle)
 
 def _patients_in(data: bytes) -> set[str]:
     try:
-        bundle = _bundle.decode(data.removeprefix(b"\xef\xbb\xbf"))
+        bundle = _bundle.decode(data.removeprefix(_BOM))
     except BROKEN:
         return set()
     resources = (entry.resource for entry in bundle.entry or ())
     return {one.id for one in resources if one and one.resource_type == "Patient" and one.id}
 
 
-def _lines(piece: Piece) -> Iterator[tuple[int, bytes]]:
-    """Each line of a piece with the place where it begins."""
-    with Path(piece.path).open("rb") as data:
-        place = piece.start
-        if place:
-            data.seek(place - 1)
-            place += len(data.readline()) - 1
-        elif data.read(3) == b"\xef\xbb\xbf":
-            place = 3
-        else:
-            data.seek(0)
-        for line in data:
-            if place >= piece.end:
-                return
-            yield place, line
-            place += len(line)
+def _line_from(data: BinaryIO, place: int) -> int:
+    """Where the first line begins that does not begin before `place`."""
+    if place:
+        data.seek(place - 1)
+        return place - 1 + len(data.readline())
+    data.seek(0)
+    return len(_BOM) if data.read(len(_BOM)) == _BOM else 0
 
 
 def _write(found: _Found, number: int, folder: Path) -> None:
