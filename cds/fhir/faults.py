@@ -22,6 +22,7 @@ class Why(Enum):
     UNREACHABLE = "the FHIR server cannot be reached"
     TIMEOUT = "the FHIR server is too slow"
     DEADLINE = "the time for this answer is over"
+    NO_TIME = "there was no time left for it"
     PAUSED = "the FHIR server kept failing and is left alone for a while"
     TOO_LARGE = "the FHIR server's answer is too large"
     NOT_FHIR = "the FHIR server's answer is no FHIR"

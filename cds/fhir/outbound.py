@@ -23,6 +23,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import DecodeError, HTTPError, NewConnectionError, ReadTimeoutError
 
 from cds.fhir.addresses import may_connect
+from cds.fhir.batch import only_reads
 from cds.fhir.faults import FhirFault, Why
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from cds.fhir.breaker import Breaker
 
 _CONNECT_SECONDS = 2.0
-_READ_SECONDS = 3.0
+_OF_THE_TIME = 0.75  # how much of a call's time one answer may keep it waiting
+_OF_WHAT_IS_LEFT = 0.4  # the same for a batch, in whose place searches can still be sent
 _FAIR_SECONDS = 1.0  # a server that was given less than this is not to blame for a timeout
 _PAUSES = (0.1, 0.3)  # before the second and third try, where the server names no time
 _BUSY = frozenset({429, 502, 503, 504})
@@ -198,6 +200,8 @@ class GuardedSession(requests.Session):
         self._deadline = deadline
         self._limits = limits
         self._breaker = breaker
+        self._patience = deadline.left * _OF_THE_TIME
+        self._quickest = 0.0
         self._sent = 0
         self._received = 0
         self._lock = threading.Lock()
@@ -208,6 +212,16 @@ class GuardedSession(requests.Session):
     def sent(self) -> int:
         """How many requests were sent, tries that failed among them."""
         return self._sent
+
+    @property
+    def received(self) -> int:
+        """How many bytes of answers were read, unpacked."""
+        return self._received
+
+    @property
+    def quickest(self) -> float:
+        """Seconds that the quickest answer so far took; 0 before the first one."""
+        return self._quickest
 
     def waits_on(self, sock: socket.socket) -> None:
         """Remember the socket on which this thread waits, for `end`."""
@@ -224,14 +238,18 @@ class GuardedSession(requests.Session):
                 continue  # it ended by itself in the meantime
 
     def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:  # noqa: ANN401
-        """Send a GET within the guards; the body of the response has been read.
+        """Send a GET, or a batch of GETs, within the guards; the body has then been read.
 
         Raises:
             FhirFault: anything but a 2xx answer that was read to its end.
         """
-        if request.method != "GET":
-            raise FhirFault(Why.REFUSED)
         request.url = self._allowed.admit(request.url or "")
+        if request.method == "POST":
+            request.url = request.url.rstrip("/")
+            if request.url != self._server or not only_reads(request.body):
+                raise FhirFault(Why.REFUSED)
+        elif request.method != "GET":
+            raise FhirFault(Why.REFUSED)
         request.headers["Accept-Encoding"] = "gzip"
         request.headers.pop("Authorization", None)
         if self._token is not None:
@@ -273,11 +291,13 @@ class GuardedSession(requests.Session):
         hold the request with its token and the response with its chart.
         """
         _in_flight.session = self
+        began = time.monotonic()
         try:
             response = self._send_once(request)
             why, wait = self._judge(response)
             if why is None:
                 self._read(response)
+                self._note(time.monotonic() - began)
                 return response, None
             response.close()
         except FhirFault as problem:
@@ -291,7 +311,8 @@ class GuardedSession(requests.Session):
 
     def _send_once(self, request: requests.PreparedRequest) -> requests.Response:
         left = self._deadline.left
-        timeout = (min(_CONNECT_SECONDS, left), min(_READ_SECONDS, left))
+        patience = left * _OF_WHAT_IS_LEFT if request.method == "POST" else self._patience
+        timeout = (min(_CONNECT_SECONDS, left), min(patience, left))
         return super().send(
             request,
             stream=True,
@@ -342,6 +363,10 @@ class GuardedSession(requests.Session):
             raise FhirFault(Why.TOO_LARGE)
         if self._over.is_set() or self._deadline.left <= 0:
             raise FhirFault(Why.DEADLINE)
+
+    def _note(self, seconds: float) -> None:
+        with self._lock:
+            self._quickest = min(self._quickest or seconds, seconds)
 
     def _kind(self, problem: Exception) -> tuple[Why, float | None]:
         if self._over.is_set() or self._deadline.left <= 0:

@@ -65,7 +65,8 @@ class Page:
     """One page: the ids of its matches, where the next one is, and what it says is missing.
 
     `ids` names the matches ("" stands for each that has none). `medications` are the references
-    to Medications, `included` the ids of the Medications that came along.
+    to Medications, `included` the ids of the Medications that came along. `strange`: it holds
+    matches of another type, or says itself that it is about another.
     """
 
     ids: tuple[str, ...]
@@ -74,6 +75,7 @@ class Page:
     left_out: bool
     medications: tuple[str, ...] = ()
     included: tuple[str, ...] = ()
+    strange: bool = False
 
 
 _T = TypeVar("_T")
@@ -113,7 +115,25 @@ def read_page(body: bytes, resource_type: str) -> Page:
             for one, _ in resources
             if one.resource_type == "Medication" and isinstance(one.id, str)
         ),
+        strange=_is_strange(frame.link, resource_type)
+        or any(_is_other(one, mode, resource_type) for one, mode in resources),
     )
+
+
+def _is_other(resource: _Resource, mode: object, searched: str) -> bool:
+    """Whether an entry is a match of another type; servers leave the mode of includes out."""
+    fitting = {searched, "OperationOutcome", "Medication", "ResearchStudy"}
+    return mode not in {"include", "outcome"} and resource.resource_type not in fitting
+
+
+def _is_strange(links: object, searched: str) -> bool:
+    """Whether the page's own address ends in the name of another type."""
+    for link in _dicts(links):
+        if link.get("relation") == "self":
+            name = str(link.get("url")).partition("?")[0].rstrip("/").rpartition("/")[2]
+            if name.isalpha() and name[0].isupper() and name != searched:
+                return True
+    return False
 
 
 def read_resource(body: bytes) -> tuple[str, str]:
@@ -134,18 +154,32 @@ def kept_types(metadata: bytes) -> frozenset[str] | None:
     Raises:
         FhirFault: NOT_FHIR, where the answer is no CapabilityStatement.
     """
+    types = {
+        resource.get("type")
+        for rest in _rests(metadata)
+        for resource in _dicts(rest.get("resource"))
+    }
+    return frozenset(one for one in types if isinstance(one, str)) or None
+
+
+def takes_batches(metadata: bytes) -> bool:
+    """Whether a CapabilityStatement offers batches.
+
+    Raises:
+        FhirFault: NOT_FHIR, where the answer is no CapabilityStatement.
+    """
+    offers = [one for rest in _rests(metadata) for one in _dicts(rest.get("interaction"))]
+    return any(one.get("code") == "batch" for one in offers)
+
+
+def _rests(metadata: bytes) -> list[dict[str, Any]]:
     try:
         statement = msgspec.json.decode(metadata)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         statement = None
     if not isinstance(statement, dict) or statement.get("resourceType") != "CapabilityStatement":
         raise FhirFault(Why.NOT_FHIR)
-    types = {
-        resource.get("type")
-        for rest in _dicts(statement.get("rest"))
-        for resource in _dicts(rest.get("resource"))
-    }
-    return frozenset(one for one in types if isinstance(one, str)) or None
+    return _dicts(statement.get("rest"))
 
 
 def _decoded(decoder: msgspec.json.Decoder[_T], data: bytes | msgspec.Raw) -> _T | None:

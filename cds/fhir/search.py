@@ -18,6 +18,7 @@ CATEGORIES = ("laboratory", "vital-signs", "exam", "survey", "social-history")
 """The Observation categories that plain `Observation` stands for."""
 
 MEDICATION_TYPES = ("MedicationRequest", "MedicationStatement", "MedicationAdministration")
+_INCLUDES = {**dict.fromkeys(MEDICATION_TYPES, "medication"), "ResearchSubject": "study"}
 FIRST = ("Patient", "Condition")
 """What decides whether anything else needs to be asked."""
 
@@ -27,19 +28,37 @@ class Search:
     """One question. `covers` names what it answers: a type, or `Observation:` and a category.
 
     `params` come on top of the patient and the page size; Patient itself is read by its id.
+    `recent` is the day since when results are the first to matter: where the list is long they are
+    asked for along with it, so that they are there if its end does not come in time.
     """
 
     resource_type: str
     params: tuple[tuple[str, str], ...] = ()
     covers: str = ""
+    recent: date | None = None
+
+    @property
+    def is_unfiltered(self) -> bool:
+        """Whether it asks for the Observations of every category."""
+        return self.resource_type == "Observation" and not self.params
+
+    @property
+    def by_category(self) -> bool:
+        """Whether it asks for the Observations of one category."""
+        return any(name == "category" for name, _ in self.params)
+
+    @property
+    def includes(self) -> bool:
+        """Whether its matches refer to resources that `_include` can bring along."""
+        return self.resource_type in _INCLUDES
 
     def path(self, patient_id: str, page_size: int, *, include: bool = False) -> str:
-        """The relative URL; `include` asks for referenced Medications along with the matches."""
+        """The relative URL; `include` asks for what the matches refer to along with them."""
         if self.resource_type == "Patient":
             return f"Patient/{patient_id}"
         params = [("patient", f"Patient/{patient_id}"), *self.params, ("_count", str(page_size))]
         if include:
-            params.append(("_include", f"{self.resource_type}:medication"))
+            params.append(("_include", f"{self.resource_type}:{_INCLUDES[self.resource_type]}"))
         return f"{self.resource_type}?{urlencode(params, safe='/:,')}"
 
 
@@ -86,35 +105,43 @@ class Progress:
         return Fetched(self.search, state, (), why)
 
 
-def searches(
-    wanted: Collection[str], *, since: date | None = None, until: date | None = None
-) -> list[Search]:
+def searches(wanted: Collection[str], *, recent: date | None = None) -> list[Search]:
     """The searches that answer `wanted`, Patient and Condition first.
 
-    `wanted` are types and `Observation:<category>` keys; plain `Observation` asks for every
-    category. `since` bounds Observations; a caller gives it only where nothing older can change
-    an answer. `until` is for servers that want both ends of a period.
+    `wanted` are types and `Observation:<category>` keys. Plain `Observation`, or every category of
+    `CATEGORIES`, is one search for them all: it also brings what has no category, or another one.
+    `recent` is what `Search.recent` means, for Observations.
     """
-    bounds = [("date", f"ge{since.isoformat()}")] if since is not None else []
-    bounds += [("date", f"le{until.isoformat()}")] if until is not None else []
+    names = set(wanted)
+    categories = {f"Observation:{one}" for one in CATEGORIES}
+    if categories <= names or "Observation" in names:
+        names = (names - categories) | {"Observation"}
     found: list[Search] = []
-    for key in sorted(set(wanted), key=lambda one: (one not in FIRST, one != "Patient", one)):
+    for key in sorted(names, key=lambda one: (one not in FIRST, one != "Patient", one)):
         resource_type, _, category = key.partition(":")
-        if key == "Observation":
-            found += [_observations(one, bounds) for one in CATEGORIES]
-        elif resource_type == "Observation":
-            found.append(_observations(category, bounds))
+        if resource_type == "Observation":
+            params = (("category", category),) if category else ()
+            found.append(Search("Observation", params, key, recent))
         else:
             found.append(Search(resource_type, covers=key))
-    return list(dict.fromkeys(found))
+    return found
 
 
-def _observations(category: str, bounds: list[tuple[str, str]]) -> Search:
-    params = (("category", category), *bounds)
-    return Search("Observation", params, f"Observation:{category}")
+def one_by_one(search: Search) -> list[Search]:
+    """The searches for each category that stand in for one for all Observations."""
+    return [
+        Search("Observation", (("category", one),), f"Observation:{one}", search.recent)
+        for one in CATEGORIES
+    ]
 
 
 def without_category(search: Search) -> Search:
     """The same search for Observations of every category."""
-    params = tuple(pair for pair in search.params if pair[0] != "category")
-    return Search("Observation", params, "Observation")
+    return Search("Observation", (), "Observation", search.recent)
+
+
+def only_recent(search: Search) -> Search:
+    """The same search, only for what is dated on or after `search.recent`; covers nothing."""
+    assert search.recent is not None  # noqa: S101 - asked only of searches that have it
+    params = (*search.params, ("date", f"ge{search.recent.isoformat()}"))
+    return Search("Observation", params, search.covers)

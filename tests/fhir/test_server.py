@@ -13,7 +13,7 @@ import pytest
 from cds.core.facts import Retrieval
 from cds.fhir.faults import Why
 from cds.fhir.outbound import Deadline, Limits
-from cds.fhir.search import Fetched, Search, searches
+from cds.fhir.search import CATEGORIES, Fetched, Search, searches
 from cds.fhir.server import FhirServers, fetch_missing
 from cds.web.fhir_endpoint import Faults, Logged, Store, create_fhir_app, endpoint_of, serving
 
@@ -119,18 +119,13 @@ def test_a_whole_chart_is_fetched_and_says_that_it_is_complete(stack: ExitStack)
     assert {key: one.state for key, one in came.items()} == {
         "Patient": COMPLETE,
         "Condition": COMPLETE,
-        "Observation:laboratory": COMPLETE,
-        "Observation:vital-signs": COMPLETE,
-        "Observation:exam": COMPLETE,
-        "Observation:social-history": COMPLETE,
-        "Observation:survey": COMPLETE,
+        "Observation": COMPLETE,
         "MedicationRequest": COMPLETE,
         "MedicationStatement": COMPLETE,
         "Procedure": COMPLETE,
     }
     assert json.loads(came["Patient"].bodies[0])["id"] == "p1"
-    assert len(ids(came["Observation:laboratory"])) == 25
-    assert len(ids(came["Observation:vital-signs"])) == 3
+    assert len(ids(came["Observation"])) == 28
     assert ids(came["Procedure"]) == []
 
 
@@ -187,7 +182,7 @@ def test_requests_of_one_call_are_counted_and_bounded(stack: ExitStack) -> None:
     server = Server(stack, max_count=1)
     came = server.fetch(EVERYTHING, servers=server.servers(max_requests=12))
     assert len(server.log) == 12
-    assert came["Observation:laboratory"].why is Why.TOO_MANY_REQUESTS
+    assert came["Observation"].why is Why.TOO_MANY_REQUESTS
 
 
 def test_a_next_link_to_another_host_is_never_followed_and_the_token_stays(
@@ -309,7 +304,7 @@ def test_what_came_before_the_deadline_is_used(stack: ExitStack) -> None:
     came = server.fetch(EVERYTHING, seconds=1.5)
     assert came["Condition"].state is COMPLETE
     assert came["MedicationStatement"].state is COMPLETE
-    assert came["Observation:laboratory"].state is NOT_RETRIEVED
+    assert came["Observation"].state is NOT_RETRIEVED
 
 
 def test_pages_that_came_before_the_deadline_are_used(stack: ExitStack) -> None:
@@ -467,14 +462,68 @@ def test_two_calls_on_one_connection_share_deadline_and_counting(stack: ExitStac
         assert connection.requests_sent == 3
 
 
-def test_dates_bound_observations_only_where_a_caller_says_so(stack: ExitStack) -> None:
-    server = Server(stack)
-    bounded = searches({"Observation:laboratory"}, since=date(2026, 2, 11))
-    assert ids(server.fetch(bounded)["Observation:laboratory"]) == []
-    assert server.queries("Observation") == [
-        "patient=Patient/p1&category=laboratory&date=ge2026-02-11&_count=200"
+def test_of_a_list_that_is_too_long_for_the_time_the_recent_part_is_there(
+    stack: ExitStack,
+) -> None:
+    server = Server(stack, max_count=5, faults=Faults(slow=0.1))
+    newest = observation("lab-p1-newest", "p1") | {"effectiveDateTime": "2026-02-27"}
+    endpoint_of(server.app).store.put(newest)
+    wanted = searches({"Observation"}, recent=date(2026, 2, 20))
+    came = server.fetch(wanted, servers=server.servers(max_pages=2))
+    assert (came["Observation"].state, came["Observation"].why) == (PARTIAL, Why.TOO_MANY_PAGES)
+    assert "lab-p1-newest" in ids(came["Observation"])
+    assert [one for one in server.queries("Observation") if "date=" in one] == [
+        "patient=Patient/p1&date=ge2026-02-20&_count=200",
+        "patient=Patient/p1&category=laboratory&date=ge2026-02-20&_count=200",
     ]
-    assert "date" not in LABS[0].path("p1", 200)
+
+
+def test_a_list_of_one_page_is_asked_for_once(stack: ExitStack) -> None:
+    server = Server(stack)
+    came = server.fetch(searches({"Observation"}, recent=date(2026, 2, 20)))
+    assert came["Observation"].state is COMPLETE
+    assert len(server.log) == 1
+
+
+def test_observations_without_a_category_come_with_the_others(stack: ExitStack) -> None:
+    server = Server(stack)
+    bare = observation("lab-p1-bare", "p1")
+    del bare["category"]
+    endpoint_of(server.app).store.put(bare)
+    assert "lab-p1-bare" in ids(server.fetch(EVERYTHING)["Observation"])
+
+
+@pytest.mark.parametrize("by_setting", [False, True], ids=["found out", "by the dialect"])
+def test_a_server_that_wants_categories_is_asked_by_category(
+    stack: ExitStack, *, by_setting: bool
+) -> None:
+    server = Server(stack, faults=Faults(needs_category=True))
+    servers = FhirServers([(server.base, None)], by_category=by_setting)
+    for call in (1, 2):
+        came = server.fetch(searches({"Observation"}), servers=servers)
+        assert {one.state for one in came.values()} == {COMPLETE}
+        assert set(came) == {f"Observation:{one}" for one in CATEGORIES}
+        assert len(server.log) == 5 * call + (0 if by_setting else 1)
+
+
+def test_a_category_that_is_held_back_leaves_the_other_categories_whole(stack: ExitStack) -> None:
+    server = Server(stack, faults=Faults(forbidden_categories=frozenset({"survey"})))
+    came = server.fetch(searches({"Observation"}))
+    assert {key for key, one in came.items() if one.state is not COMPLETE} == {"Observation:survey"}
+    assert came["Observation:survey"].why is Why.FORBIDDEN
+
+
+def test_what_there_is_no_time_for_is_left_out_from_the_end(stack: ExitStack) -> None:
+    server = Server(stack, faults=Faults(slow=0.3))
+    kinds = ("Procedure", "Condition", "MedicationStatement", "MedicationRequest")
+    wanted = [Search(kind, covers=kind) for kind in kinds]
+    came = server.fetch(wanted, servers=server.servers(parallel=1), seconds=1)
+    assert [came[kind].state for kind in kinds[:2]] == [COMPLETE, COMPLETE]
+    assert (came["MedicationRequest"].state, came["MedicationRequest"].why) == (
+        NOT_RETRIEVED,
+        Why.NO_TIME,
+    )
+    assert server.queries("MedicationRequest") == []
 
 
 def test_no_log_line_and_no_failure_names_the_patient(

@@ -1,0 +1,276 @@
+"""All searches of one call: begun in the order of their use, page by page, as far as time allows.
+
+Where the server takes batches their first pages come in one request. What a batch does not answer,
+and every further page, is asked for by itself, in parallel.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING
+
+from cds.core.facts import Retrieval
+from cds.fhir.batch import parts_of
+from cds.fhir.faults import FhirFault, Why
+from cds.fhir.search import (
+    Fetched,
+    Progress,
+    Search,
+    one_by_one,
+    only_recent,
+    without_category,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from cds.fhir.outbound import Deadline, GuardedSession
+    from cds.fhir.pages import Page
+    from cds.fhir.server import FhirConnection, FhirServers
+
+NO_BATCH = "takes no batches after all"
+BY_CATEGORY = "refuses Observations without a category"
+_FEWEST = 3
+"""A batch must save two requests: its answer comes whole or not at all."""
+_NOT_FOR_BATCHES = frozenset(
+    {
+        Why.REFUSED,
+        Why.NOT_FOUND,
+        Why.FORBIDDEN,
+        Why.NOT_FHIR,
+        Why.FAILED,
+        Why.TIMEOUT,
+        Why.TOO_LARGE,
+    }
+)
+_TELLS_LITTLE = frozenset(
+    {Why.REFUSED, Why.FORBIDDEN, Why.OUTCOME, Why.TRUNCATED, Why.TOO_MANY_PAGES}
+)
+"""Why a search for all Observations may fall short where those for some categories do not."""
+
+
+class Reading:
+    """One search, or one Medication to be read, and how far it is."""
+
+    def __init__(self, search: Search, medication: str | None = None) -> None:
+        self.progress = Progress(search)
+        self.medication = medication
+        self.pages: list[Page] = []
+        self.seen: set[str] = set()
+        self.parts: list[Reading] = []
+        """The searches by category that followed this one for all."""
+        self.newest: Reading | None = None
+        """The search for the recent part of this long list."""
+
+    @property
+    def search(self) -> Search:
+        """What was asked."""
+        return self.progress.search
+
+    def take(self, body: bytes, page: Page) -> None:
+        """Add a page; whether the search has ended is seen from it."""
+        self.progress.bodies.append(body)
+        self.pages.append(page)
+        if page.next_url is None:
+            self.end(_what_is_missing(self.pages))
+
+    def end(self, why: Why | None) -> None:
+        """It is over: whole, or for a reason."""
+        self.progress.why = why
+        self.progress.ended = True
+
+    def refused_category(self) -> bool:
+        """Whether the server may know Observations, but no categories."""
+        progress = self.progress
+        return self.search.by_category and not progress.bodies and progress.why is Why.REFUSED
+
+
+class Fetching:
+    """One call of `FhirConnection.fetch`."""
+
+    def __init__(
+        self,
+        connection: FhirConnection,
+        servers: FhirServers,
+        patient_id: str,
+        wanted: Sequence[Search],
+    ) -> None:
+        self._connection = connection
+        self._servers = servers
+        self._patient_id = patient_id
+        self._top = [Reading(one) for one in self._expanded(wanted)]
+        for reading in self._top:
+            if reading.search.resource_type in servers.not_kept:
+                reading.progress.not_kept = True
+                reading.end(Why.NOT_FOUND)
+        self._reads: dict[str, Reading] = {}
+        self._reads_left_out = False
+        self._unfiltered: Reading | None = None
+        self._waiting: deque[Reading] = deque()
+        self._under_way: dict[Future[None], tuple[Reading, ...]] = {}
+
+    def _expanded(self, wanted: Sequence[Search]) -> Iterable[Search]:
+        """By category where this server is known to want that."""
+        by_category = self._servers.by_category or self._connection.is_known(BY_CATEGORY)
+        for search in wanted:
+            yield from one_by_one(search) if search.is_unfiltered and by_category else (search,)
+
+    def run(self, deadline: Deadline, session: GuardedSession) -> list[Fetched]:
+        """Ask, and give the answers in the order of what was wanted."""
+        open_ones = [one for one in self._top if not one.progress.ended]
+        pool = ThreadPoolExecutor(self._servers.limits.parallel, thread_name_prefix="fhir")
+        if len(open_ones) >= _FEWEST and self._connection.takes_batches():
+            self._submit(pool, self._batch, *open_ones)
+        else:
+            self._waiting.extend(open_ones)
+        while True:
+            self._begin(pool, deadline, session)
+            if not self._under_way:
+                break
+            done, _ = wait(self._under_way, timeout=deadline.left, return_when=FIRST_COMPLETED)
+            if not done:
+                session.end()
+                break
+            for one in done:
+                readings = self._under_way.pop(one)
+                one.result()
+                for reading in readings:
+                    self._go_on(reading)
+        pool.shutdown(wait=False, cancel_futures=True)
+        return self._answers() + self._medications()
+
+    def _begin(self, pool: ThreadPoolExecutor, deadline: Deadline, session: GuardedSession) -> None:
+        """Send what waits, as far as requests may be under way and there is time for an answer."""
+        while self._waiting and len(self._under_way) < self._servers.limits.parallel:
+            reading = self._waiting.popleft()
+            if deadline.left < session.quickest:
+                reading.end(Why.NO_TIME)
+            else:
+                self._submit(pool, self._step, reading)
+
+    def _submit(
+        self, pool: ThreadPoolExecutor, task: Callable[..., None], *readings: Reading
+    ) -> None:
+        self._under_way[pool.submit(task, *readings)] = readings
+
+    def _batch(self, *readings: Reading) -> None:
+        """The first page of each in one request; what it leaves open is asked for later."""
+        paths = [self._connection.path_of(one.search, self._patient_id) for one in readings]
+        try:
+            body = self._connection.batch(paths)
+            parts = parts_of(body, [one.search.resource_type for one in readings])
+        except FhirFault as fault:
+            if fault.why in _NOT_FOR_BATCHES:
+                self._connection.note(NO_BATCH)
+            return
+        for reading, part in zip(readings, parts, strict=True):
+            if part.page is not None:
+                reading.take(part.body, part.page)
+            elif part.why is not None:
+                self._fail(reading, part.why)
+
+    def _step(self, reading: Reading) -> None:
+        """The next page of a search, or the one resource that is read."""
+        try:
+            if reading.medication is not None:
+                body = self._connection.read_medication(reading.medication)
+                reading.progress.bodies.append(body)
+                reading.end(None)
+            elif reading.search.resource_type == "Patient":
+                reading.progress.bodies.append(self._connection.read_patient(self._patient_id))
+                reading.end(None)
+            elif not reading.pages:
+                reading.take(*self._connection.first_page(reading.search, self._patient_id))
+            else:
+                self._next_page(reading)
+        except FhirFault as fault:
+            self._fail(reading, fault.why)
+
+    def _next_page(self, reading: Reading) -> None:
+        if len(reading.pages) >= self._servers.limits.max_pages:
+            raise FhirFault(Why.TOO_MANY_PAGES)
+        url = self._connection.admit(reading.pages[-1].next_url or "")
+        if url in reading.seen:
+            raise FhirFault(Why.LOOP)
+        reading.seen.add(url)
+        reading.take(*self._connection.page(url, reading.search))
+
+    def _fail(self, reading: Reading, why: Why) -> None:
+        progress = reading.progress
+        if not progress.bodies:
+            progress.not_kept = self._connection.is_not_kept(reading.search.resource_type, why)
+        reading.end(why)
+
+    def _go_on(self, reading: Reading) -> None:
+        """Queue what follows from a page, or from the end of a search."""
+        if not reading.progress.ended:
+            self._waiting.append(reading)
+            if len(reading.pages) == 1 and reading.search.recent is not None:
+                reading.newest = Reading(only_recent(reading.search))
+                self._waiting.appendleft(reading.newest)
+            return
+        for medication in self._connection.not_included(reading.pages):
+            self._read_medication(medication)
+        search, why = reading.search, reading.progress.why
+        if search.is_unfiltered and why in _TELLS_LITTLE and reading is not self._unfiltered:
+            if why is Why.REFUSED:
+                self._connection.note(BY_CATEGORY)
+            reading.parts = [Reading(one) for one in one_by_one(search)]
+            self._waiting.extend(reading.parts)
+        elif self._unfiltered is None and reading in self._top and reading.refused_category():
+            self._unfiltered = Reading(without_category(search))
+            self._waiting.append(self._unfiltered)
+
+    def _read_medication(self, medication: str) -> None:
+        if medication in self._reads:
+            return
+        if len(self._reads) >= self._servers.limits.max_reads:
+            self._reads_left_out = True
+            return
+        self._reads[medication] = Reading(Search("Medication", covers="Medication"), medication)
+        self._waiting.append(self._reads[medication])
+
+    def _answers(self) -> list[Fetched]:
+        """The answers in order; one for all Observations in place of categories not known."""
+        wide = [] if self._unfiltered is None else _answers(self._unfiltered)
+        replaced = any(one.bodies for one in wide)
+        readings = [one for one in self._top if not (replaced and one.refused_category())]
+        found = [one for reading in readings for one in _answers(reading)]
+        return found + (wide if replaced else [])
+
+    def _medications(self) -> list[Fetched]:
+        """One answer for all Medications that were read by themselves."""
+        if not self._reads:
+            return []
+        reads = [one.progress.fetched(Why.DEADLINE) for one in self._reads.values()]
+        missing = next((one.why for one in reads if one.why is not None), None)
+        if missing is None and self._reads_left_out:
+            missing = Why.TOO_MANY_REQUESTS
+        bodies = tuple(body for one in reads for body in one.bodies)
+        state = Retrieval.COMPLETE
+        if missing is not None:
+            state = Retrieval.PARTIAL if bodies else Retrieval.NOT_RETRIEVED
+        return [Fetched(Search("Medication", covers="Medication"), state, bodies, missing)]
+
+
+def _what_is_missing(pages: Sequence[Page]) -> Why | None:
+    """Why a search that ended is incomplete all the same."""
+    if any(page.left_out for page in pages):
+        return Why.OUTCOME
+    ids = [one for page in pages for one in page.ids]
+    came = len({one for one in ids if one}) + ids.count("")
+    total = max((page.total for page in pages if page.total is not None), default=0)
+    return Why.TRUNCATED if total > came else None
+
+
+def _answers(reading: Reading) -> list[Fetched]:
+    """What came of one search: with its recent part where its end is missing, or by category."""
+    whole = reading.progress.fetched(Why.DEADLINE)
+    if whole.state is Retrieval.PARTIAL and reading.newest is not None:
+        recent = reading.newest.progress.fetched(Why.DEADLINE)
+        whole = Fetched(whole.search, whole.state, recent.bodies + whole.bodies, whole.why)
+    parts = [one for part in reading.parts for one in _answers(part)]
+    if parts and not whole.bodies:
+        return parts
+    return [whole, *parts]
