@@ -155,6 +155,13 @@ def _switch(text: str) -> bool:
     return word in _YES
 
 
+def _batch(text: str) -> str:
+    if text.lower() not in {"auto", "yes", "no"}:
+        message = f"'{text}' is none of auto, yes and no; write one of them"
+        raise ValueError(message)
+    return text.lower()
+
+
 def _whole(low: int, high: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if re.fullmatch(r"\d{1,12}", text, re.ASCII) and low <= int(text) <= high:
@@ -360,6 +367,9 @@ class Settings:
     )
     ca_bundle: Path | None = _setting(  # noqa: RUF009 - it only makes a dataclass field
         _file, "certificates that FHIR servers' certificates are checked against", None
+    )
+    fhir_batch: str = _setting(
+        _batch, "whether FHIR searches are sent as one batch: auto, yes or no", "auto"
     )
     not_kept: tuple[str, ...] = _setting(
         _types, "medication resource types that the FHIR servers do not keep", ()
