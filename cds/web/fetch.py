@@ -15,20 +15,26 @@ from cds.web.chart import completed_chart
 from cds.web.errors import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from cds.assess import Content
     from cds.core.when import Evaluation
     from cds.fhir.record import Record
     from cds.fhir.search import Fetched, Search
-    from cds.settings import Settings
+    from cds.settings import FhirBase, Settings
     from cds.web.request import HookRequest
 
 
-def fhir_servers(settings: Settings, not_kept: Iterable[str] = ()) -> FhirServers:
+def fhir_servers(
+    settings: Settings,
+    not_kept: Iterable[str] = (),
+    *,
+    allow: Iterable[FhirBase] | None = None,
+) -> FhirServers:
     """The FHIR servers that the settings allow: one object for a process and an EHR's habits.
 
     `not_kept`: medication types of which that EHR has no list, besides those of the settings.
+    `allow`: other servers than those of the settings.
     """
     limits = Limits(
         max_response_bytes=settings.max_response_bytes,
@@ -37,7 +43,7 @@ def fhir_servers(settings: Settings, not_kept: Iterable[str] = ()) -> FhirServer
         page_size=settings.fhir_page_size,
     )
     return FhirServers(
-        settings.fhir_allow,
+        settings.fhir_allow if allow is None else allow,
         limits=limits,
         not_kept={*settings.not_kept, *not_kept},
         pause=settings.fhir_pause_seconds,
@@ -52,17 +58,18 @@ def completed(  # noqa: PLR0913 - what one hook call knows
     deadline: Deadline,
     content: Content,
     asked: Evaluation,
+    heard: Callable[[Sequence[Fetched]], None] | None = None,
 ) -> Record:
     """The record with what the prefetch left out, as far as the server gives it in time.
 
     Without anything missing, or without a server, nothing is asked; nor is the rest of a chart
     that holds no target diagnosis. A server that may not be called is no error: what is missing
-    stays missing, and the card says so.
+    stays missing, and the card says so. `heard` is told what the server answered, round by round.
 
     Raises:
         Refused: 400 where the server's answers are no FHIR R4.
     """
-    record = _without_lists(record, servers.not_kept)
+    record = without_lists(record, servers.not_kept)
     base = request.fhir_server
     if base is None or not missing(record):
         return record
@@ -70,7 +77,10 @@ def completed(  # noqa: PLR0913 - what one hook call knows
     token = None if grant is None else grant.access_token
 
     def fetch(wanted: Sequence[Search]) -> list[Fetched]:
-        return fetch_missing(servers, base, token, request.patient_id, wanted, deadline)
+        answers = fetch_missing(servers, base, token, request.patient_id, wanted, deadline)
+        if heard is not None:
+            heard(answers)
+        return answers
 
     try:
         return completed_chart(record, fetch, content, asked)
@@ -78,7 +88,7 @@ def completed(  # noqa: PLR0913 - what one hook call knows
         raise Refused(400, f"fhirServer: {problem}") from None
 
 
-def _without_lists(record: Record, not_kept: frozenset[str]) -> Record:
+def without_lists(record: Record, not_kept: frozenset[str]) -> Record:
     """The record, knowing that nobody keeps a list of some types; what is there stays there."""
     absent = [kind for kind in not_kept if record.covered(kind).state is Retrieval.NOT_RETRIEVED]
     if not absent:
