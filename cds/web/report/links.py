@@ -1,4 +1,4 @@
-"""Links on cards: the report is kept sealed, and the cards are told where it lies."""
+"""Links on cards: what was known is kept sealed, and the cards are told where it lies."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cds.core.assessment import card_extension
+from cds.core.criterion import Status
 from cds.store.fault import StoreFault
 from cds.store.pages import Pages
-from cds.web.report.building import report_of
-from cds.web.report.sealing import Links, address_of, seal
+from cds.web.report.keeping import kept_of
+from cds.web.report.sealing import Links, address_of, new_token, seal
 from cds.web.report.views import PREFIX, Reader, report_pages
 
 if TYPE_CHECKING:
@@ -24,26 +25,28 @@ if TYPE_CHECKING:
     from cds.assess import Content
     from cds.core.assessment import Assessment
     from cds.core.facts import Facts
-    from cds.core.when import Evaluation
     from cds.settings import Settings
     from cds.store.database import Store
+    from cds.web.sessions import Sessions
 
 _log = logging.getLogger("trial-cds")
 _MINUTE = 60
 
 
 class ReportService:
-    """Keeps the report behind each answer of the hook, for as long as its links last."""
+    """Keeps what stood behind each answer of the hook, for as long as its links last."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is made of
         self,
         settings: Settings,
         content: Content,
         store: Store,
         address: str,
         clock: Callable[[], float] = time.time,
+        sessions: Sessions | None = None,
     ) -> None:
-        """`address` is where a reader's browser finds this service."""
+        """`address` is where a reader's browser finds this service, `sessions` who launched."""
+        self._sessions = sessions
         self._settings = settings
         self._content = content
         self._pages = Pages(store)
@@ -63,14 +66,21 @@ class ReportService:
 
     def pages(self) -> Blueprint:
         """The addresses that the links lead to."""
-        reader = Reader(self._pages, self._settings.page_sign_on, self._clock)
+        settings = self._settings
+        reader = Reader(
+            self._pages,
+            self._content,
+            settings.timezone,
+            settings.page_sign_on,
+            self._clock,
+            self._sessions,
+        )
         return report_pages(reader, self._settings.frame_ancestors)
 
     def addresses(
         self,
         assessment: Assessment,
         facts: Facts,
-        asked: Evaluation,
         *,
         trials: Collection[str],
         reader: str,
@@ -88,15 +98,43 @@ class ReportService:
             said.update(msgspec.json.encode(card_extension(assessment, determination)))
         token = self._links.token(reader, assessment.patient, said.hexdigest())
         dated = self._settings.on is not None
-        report = report_of(assessment, facts, self._content, asked, trials=trials, dated=dated)
+        kept = kept_of(facts, self._content, assessment.on, trials, dated=dated)
         now = int(self._clock())
         try:
-            self._keep(token, seal(report, token), now)
+            self._keep(token, seal(kept, token), now)
         except StoreFault as problem:
             _log.warning("no page behind the cards: %s", problem)
             return {}
         found = {d.trial.id: f"{self._base}/{token}/{d.trial.id}" for d in shown}
         return {**found, "": f"{self._base}/{token}"}
+
+    def launched(
+        self,
+        assessment: Assessment,
+        facts: Facts,
+        *,
+        reader: str,
+        base: str,
+    ) -> str:
+        """Keep the page of a chart that was launched, for its reader alone; gives its address.
+
+        Every trial whose target diagnosis may hold is on it, whatever else rules it out. `base` is
+        the FHIR base that the chart is from.
+
+        Raises:
+            StoreFault: the database cannot be written now.
+        """
+        trials = [
+            determination.trial.id
+            for determination in assessment.determinations
+            if determination.target.status is not Status.FAIL
+        ]
+        dated = self._settings.on is not None
+        kept = kept_of(facts, self._content, assessment.on, trials, dated=dated)
+        token, now = new_token(), int(self._clock())
+        self._keep(token, seal(kept, token), now)
+        self._pages.open(address_of(token) or "", reader=reader, now=now)  # it is theirs from now
+        return f"{self._base}/{token}"
 
     def _keep(self, token: str, sealed: bytes, now: int) -> None:
         address = address_of(token)

@@ -13,17 +13,16 @@ import hashlib
 import hmac
 import secrets
 import zlib
+from typing import TypeVar
 
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from cds.web.report.model import Report
-
 _TOKEN_BYTES = 32
 _NONCE_BYTES = 12
 _LEVEL = 3
-_reports = msgspec.json.Decoder(Report)
+Sealed = TypeVar("Sealed")
 
 
 class Links:
@@ -48,23 +47,28 @@ def address_of(token: str) -> str | None:
     return None if secret is None else hashlib.sha256(b"address" + secret).hexdigest()
 
 
-def seal(report: Report, token: str) -> bytes:
-    """The report, packed and encrypted under the token.
+def new_token() -> str:
+    """A token that nobody can guess, for what is sealed once."""
+    return _text(secrets.token_bytes(_TOKEN_BYTES))
+
+
+def seal(content: msgspec.Struct, token: str) -> bytes:
+    """Content, packed and encrypted under the token.
 
     Raises:
         ValueError: it is no token.
     """
     nonce = secrets.token_bytes(_NONCE_BYTES)
-    packed = zlib.compress(msgspec.json.encode(report), _LEVEL)
+    packed = zlib.compress(msgspec.json.encode(content), _LEVEL)
     return nonce + AESGCM(_key(token)).encrypt(nonce, packed, None)
 
 
-def unseal(sealed: bytes, token: str) -> Report | None:
-    """The report that was sealed under the token; None where it was not."""
+def unsealed(sealed: bytes, token: str, decoder: msgspec.json.Decoder[Sealed]) -> Sealed | None:
+    """What was sealed under the token; None where it was not, or is something else."""
     nonce, body = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
     try:
         packed = AESGCM(_key(token)).decrypt(nonce, body, None)
-        return _reports.decode(zlib.decompress(packed))
+        return decoder.decode(zlib.decompress(packed))
     except (InvalidTag, ValueError, zlib.error, msgspec.DecodeError):
         return None
 

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import time
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 from flask import Blueprint, Response, request
 
 from cds.store.fault import StoreFault
 from cds.web.report.drawing import HEIGHT, WIDTH, axis_of, bar_of, chart_of
-from cds.web.report.sealing import address_of, unseal
+from cds.web.report.keeping import Kept, report_from
+from cds.web.report.sealing import address_of, unsealed
 from cds.web.report.words import LANGUAGES, STATUSES, UNREVIEWED, environment, preferred
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import tzinfo
 
-    from cds.store.pages import Pages
+    from cds.assess import Content
+    from cds.store.pages import KeptPage, Pages
     from cds.web.report.model import Report, Row, TrialReport
+    from cds.web.sessions import Sessions
 
 PREFIX = "/determinations"
 _NO_READER = HTTPStatus.UNAUTHORIZED
 _ENDED = HTTPStatus.NOT_FOUND
 _OTHER_READER = HTTPStatus.FORBIDDEN
 _LATER = HTTPStatus.SERVICE_UNAVAILABLE
+
+_kept = msgspec.json.Decoder(Kept)
 
 
 class _Closed(Exception):  # noqa: N818 - a decision, not an accident
@@ -34,19 +41,36 @@ class _Closed(Exception):  # noqa: N818 - a decision, not an accident
         self.status = status
 
 
+class Visit(NamedTuple):
+    """A page that is read. `user` is who reads it, as a sign-on or a launch says; None: unknown."""
+
+    report: Report
+    user: str | None = None
+    name: str = ""
+
+
 class Reader:
     """Opens kept pages for those who may read them.
 
     `sign_on` is the header in which the hospital's sign-on names the user; None where nobody but
-    this machine can reach the service.
+    this machine can reach the service. `sessions` know who launched.
     """
 
-    def __init__(
-        self, pages: Pages, sign_on: str | None, clock: Callable[[], float] = time.time
+    def __init__(  # noqa: PLR0913 - what a reader is made of
+        self,
+        pages: Pages,
+        content: Content,
+        zone: tzinfo,
+        sign_on: str | None,
+        clock: Callable[[], float] = time.time,
+        sessions: Sessions | None = None,
     ) -> None:
         self._pages = pages
+        self._content = content
+        self._zone = zone
         self._sign_on = sign_on
         self._clock = clock
+        self._sessions = sessions
 
     def report(self, token: str) -> Report:
         """The report behind a link.
@@ -54,23 +78,54 @@ class Reader:
         Raises:
             _Closed: the link is none, has ended or is somebody else's, or nobody has signed on.
         """
-        reader = None
-        if self._sign_on is not None:
-            reader = request.headers.get(self._sign_on, "").strip()
-            if not reader:
-                raise _Closed(_NO_READER)
+        return self.visit(token).report
+
+    def visit(self, token: str) -> Visit:
+        """The report behind a link, and who reads it.
+
+        Raises:
+            _Closed: the link is none, has ended or is somebody else's, or nobody has signed on.
+        """
         address = address_of(token)
-        if address is None:
-            raise _Closed(_ENDED)
         try:
-            kept = self._pages.open(address, reader=reader, now=int(self._clock()))
+            launched = None if address is None else self._launched(address, token)
+            if launched is not None:
+                return launched
+            reader = self._signed_on()
+            kept = None if address is None else self._kept(address, reader)
         except StoreFault:
             raise _Closed(_LATER) from None
         if kept is None:
             raise _Closed(_ENDED)
         if not kept.reader_fits:
             raise _Closed(_OTHER_READER)
-        report = unseal(kept.sealed, token)
+        return Visit(self._opened(kept, token), reader, reader or "")
+
+    def _launched(self, address: str, token: str) -> Visit | None:
+        """A page that this browser's launch led to; None where it is no such page."""
+        session = None if self._sessions is None else self._sessions.current()
+        if session is None:
+            return None
+        kept = self._kept(address, session.reader, claim=False)
+        if kept is None or not kept.reader_fits:
+            return None
+        return Visit(self._opened(kept, token), session.user or None, session.name)
+
+    def _signed_on(self) -> str | None:
+        if self._sign_on is None:
+            return None
+        reader = request.headers.get(self._sign_on, "").strip()
+        if not reader:
+            raise _Closed(_NO_READER)
+        return reader
+
+    def _kept(self, address: str, reader: str | None, *, claim: bool = True) -> KeptPage | None:
+        return self._pages.open(address, reader=reader, now=int(self._clock()), claim=claim)
+
+    def _opened(self, page: KeptPage, token: str) -> Report:
+        """The report, made now of what was known when the card was given."""
+        known = unsealed(page.sealed, token, _kept)
+        report = None if known is None else report_from(known, self._content, self._zone)
         if report is None:
             raise _Closed(_ENDED)
         return report
@@ -79,7 +134,7 @@ class Reader:
 def report_pages(reader: Reader, frame_ancestors: tuple[str, ...]) -> Blueprint:
     """The blueprint with the pages; `frame_ancestors` are origins that may show them in a frame."""
     pages = Blueprint("determinations", __name__, url_prefix=PREFIX, static_folder="static")
-    headers = _headers(frame_ancestors)
+    headers = page_headers(frame_ancestors)
 
     @pages.get("/<string(length=43):token>")
     def all_trials(token: str) -> Response:
@@ -98,9 +153,7 @@ def report_pages(reader: Reader, frame_ancestors: tuple[str, ...]) -> Blueprint:
 
     @pages.errorhandler(_Closed)
     def closed(problem: _Closed) -> Response:
-        response = _page("closed.html", why=problem.status.value)
-        response.status_code = problem.status
-        return response
+        return plain_page("closed.html", problem.status, why=problem.status.value)
 
     @pages.after_request
     def guarded(response: Response) -> Response:
@@ -110,7 +163,8 @@ def report_pages(reader: Reader, frame_ancestors: tuple[str, ...]) -> Blueprint:
     return pages
 
 
-def _headers(frame_ancestors: tuple[str, ...]) -> dict[str, str]:
+def page_headers(frame_ancestors: tuple[str, ...]) -> dict[str, str]:
+    """The headers of every page; `frame_ancestors` are origins that may show it in a frame."""
     ancestors = " ".join(frame_ancestors) or "'none'"
     return {
         "Content-Security-Policy": (
@@ -125,6 +179,13 @@ def _headers(frame_ancestors: tuple[str, ...]) -> dict[str, str]:
         "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     }
+
+
+def plain_page(template: str, status: int, **shown: object) -> Response:
+    """A page without a report, such as the one that says why there is none."""
+    response = _page(template, **shown)
+    response.status_code = status
+    return response
 
 
 def _language() -> str:
