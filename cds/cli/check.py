@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cds.cli.site import content_folders, settings_of_site
+from cds.cli.site import content_folders, settings_of_site, stop
 
 
 @click.command()
@@ -25,7 +25,21 @@ from cds.cli.site import content_folders, settings_of_site
     metavar="FILE",
     help="The registry page or protocol that the trial was read from (needs one trial).",
 )
-def check(folders: tuple[Path, ...], trial: str | None, source: Path | None) -> None:
+@click.option("--watch", is_flag=True, help="Check again whenever a file is saved, until Ctrl-C.")
+@click.option(
+    "--schema",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Instead of checking: write the JSON Schemas of the files to DIR, for editors.",
+)
+def check(
+    folders: tuple[Path, ...],
+    trial: str | None,
+    source: Path | None,
+    schema: Path | None,
+    *,
+    watch: bool,
+) -> None:
     """List what is wrong in trial and mapping files, and how to put it right.
 
     Ends with status 1 if there is a fault; notices do not count.
@@ -34,11 +48,39 @@ def check(folders: tuple[Path, ...], trial: str | None, source: Path | None) -> 
     Example:
       trial-cds check
       trial-cds check --content our-content --trial NCT00000000 --source page.txt
+      trial-cds check --trial NCT00000000 --watch
+      trial-cds check --schema our-content/schemas
     """
-    from cds.content.check import check_content, check_report, is_sound
-
     chosen = list(folders) or content_folders(settings_of_site())
+    if schema is not None:
+        _write_schemas(chosen, schema)
+        return
+    if watch:
+        from cds.cli.watching import watch_and_check
+
+        watch_and_check(chosen, source, trial)
+        return
+    from cds.content.check import check_content, check_report, is_sound
+    from cds.content.overlays import overlay_report
+
+    for line in overlay_report(chosen):
+        click.echo(line, err=True)
     faults = check_content(chosen, source=source, trial=trial)
     click.echo(check_report(faults, trial or "all trials"))
     if not is_sound(faults):
         raise SystemExit(1)
+
+
+def _write_schemas(folders: list[Path], folder: Path) -> None:
+    from cds.content.fault import ContentFaults
+    from cds.content.mappings import load_terminology
+    from cds.content.schemas import write_schemas
+
+    try:
+        written = write_schemas(load_terminology(folders), folder)
+    except ContentFaults as problem:
+        stop(str(problem.faults[0]))
+    except OSError as problem:
+        stop(f"{folder} cannot be written: {(problem.strerror or 'unknown reason').lower()}.")
+    for path in written:
+        click.echo(str(path))

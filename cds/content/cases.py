@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from cds.content.fault import ContentFaults, Fault, did_you_mean
 from cds.content.given import GivenReader
 from cds.content.strict_yaml import Items, Table, Value, read_yaml
+from cds.core.answer import Gap
 from cds.core.criterion import Overall, Status
 from cds.core.when import Evaluation
 from cds.engine.evaluate import decide, determine
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
     from cds.core.criterion import Criterion, Determination, Trial
     from cds.core.facts import Facts
 
-_CASE_KEYS = frozenset({"name", "given", "expect", "clears_on", "gaps", "as_of"})
-_STATUSES = {status.value for status in Status}
+CASE_KEYS = frozenset({"name", "given", "expect", "clears_on", "gaps", "as_of"})
+STATUSES = {status.value for status in Status}
 _BEGIN = "Write 'as_of: 2026-03-01', then 'cases:' with a list under it."
-_OVERALLS = {overall.value for overall in Overall}
+OVERALLS = {overall.value for overall in Overall}
+GAPS = {gap.value for gap in Gap}
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,15 +168,20 @@ def _day(row: Table, file: str, default: Value, faults: list[Fault]) -> date | N
 def _case(row: Table, loaded: TrialFolder, reader: GivenReader) -> Case:
     file, faults = reader.file, reader.faults
     faults += [
-        Fault(file, row.line_of(key), f"A case has no '{key}'.", f"Known: {_list(_CASE_KEYS)}.")
+        Fault(
+            file,
+            row.line_of(key),
+            f"A case has no '{key}'.",
+            did_you_mean(key, CASE_KEYS) or f"Known: {_list(CASE_KEYS)}.",
+        )
         for key in row
-        if key not in _CASE_KEYS
+        if key not in CASE_KEYS
     ]
     name = row.get("name")
     if not isinstance(name, str):
         faults.append(Fault(file, row.line, "The case has no name.", "Begin with 'name: …'."))
     known = {criterion.id for criterion in loaded.trial.criteria}
-    expect = _texts(row, "expect", reader, known | {"overall"}, _STATUSES | _OVERALLS)
+    expect = _texts(row, "expect", reader, known | {"overall"}, STATUSES | OVERALLS)
     if not expect:
         cure = "Write 'expect: {I01a: pass}'."
         faults.append(Fault(file, row.line, "The case expects nothing.", cure))
@@ -193,12 +200,17 @@ def _case(row: Table, loaded: TrialFolder, reader: GivenReader) -> Case:
         facts=facts,
         expect=expect,
         clears_on=_texts(row, "clears_on", reader, known | {"trial"}, None),
-        gaps=_texts(row, "gaps", reader, known, None),
+        gaps=_texts(row, "gaps", reader, known, GAPS, "gap"),
     )
 
 
-def _texts(
-    row: Table, key: str, reader: GivenReader, names: set[str], values: set[str] | None
+def _texts(  # noqa: PLR0913 - each says what is allowed where
+    row: Table,
+    key: str,
+    reader: GivenReader,
+    names: set[str],
+    values: set[str] | None,
+    what: str = "status",
 ) -> dict[str, str]:
     """The keys and values of one part of a case; `values` None: any text is allowed."""
     table = row.get(key)
@@ -212,10 +224,11 @@ def _texts(
         line = table.line_of(name)
         if name not in names:
             says = f"'{name}' is no criterion of this trial."
-            reader.faults.append(Fault(reader.file, line, says, did_you_mean(name, names)))
+            cure = did_you_mean(name, names) or "The ids stand in inclusion.yaml, exclusion.yaml."
+            reader.faults.append(Fault(reader.file, line, says, cure))
         if values is not None and value not in values:
-            cure = f"Write one of {_list(values)}."
-            reader.faults.append(Fault(reader.file, line, f"'{value}' is no status.", cure))
+            cure = did_you_mean(str(value), values) or f"Write one of {_list(values)}."
+            reader.faults.append(Fault(reader.file, line, f"'{value}' is no {what}.", cure))
     return {name: str(value) for name, value in table.items()}
 
 

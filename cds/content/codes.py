@@ -12,7 +12,7 @@ _LOINC = re.compile(r"\d{1,7}-\d")
 _SNOMED = re.compile(r"[1-9]\d{5,17}")
 _PARTITIONS = frozenset({"00", "10"})
 """The partition of a concept id of the international edition (00) or an extension (10)."""
-_SHAPES: Mapping[str, tuple[re.Pattern[str], str]] = {
+SHAPES: Mapping[str, tuple[re.Pattern[str], str]] = {
     "ICD-10-CM": (
         re.compile(r"[A-Z]\d[\dA-Z](\.[\dA-Z]{1,4})?"),
         "a letter, two characters, then up to four after a dot",
@@ -43,7 +43,7 @@ def wrong_code(system: str, code: str) -> str | None:
         return None if _loinc(code) else "its LOINC check digit is wrong"
     if system == "SNOMED CT":
         return None if _snomed(code) else "its SNOMED CT check digit or partition is wrong"
-    shape = _SHAPES.get(system)
+    shape = SHAPES.get(system)
     if shape is None or shape[0].fullmatch(code):
         return None
     return f"a {system} code is {shape[1]}"

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from cds.content.fault import Fault
+from cds.content.fault import Fault, did_you_mean
 from cds.content.strict_yaml import Items, Table, Value
 from cds.core.truth import Truth
 from cds.core.when import Span, read_span
@@ -29,6 +28,7 @@ from cds.engine.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from collections.abc import Set as AbstractSet
 
     from cds.core.criterion import Characteristic
 
@@ -62,6 +62,7 @@ _SIGNS = {
     "above": Sign.ABOVE,
     "below": Sign.BELOW,
 }
+_SEXES = ("male", "female")
 _ABSENT = {"no": Absent.NO, "review": Absent.REVIEW}
 _WEIGHT = {"review": Weight.REVIEW, "no": Weight.AGAINST}
 _TIME = {"ever": Time.EVER, "current": Time.CURRENT}
@@ -72,7 +73,8 @@ class ConceptInfo:
     """What a form needs to know of a concept.
 
     `unit` is the canonical UCUM unit and `category` the Observation category of a lab, vital or
-    score; `types` are the resource types that its codes arrive in.
+    score; `types` are the resource types that its codes arrive in; `drugs` the names of a
+    medication's ingredients, in small letters.
     """
 
     key: str
@@ -81,21 +83,24 @@ class ConceptInfo:
     unit: str = ""
     category: str = "laboratory"
     types: tuple[str, ...] = ()
+    drugs: frozenset[str] = frozenset()
 
 
-_DOMAINS = {
+DOMAINS: Mapping[str, AbstractSet[str]] = {
     "lab": {"lab", "vital", "score"},
     "finding": {"finding"},
     "procedure": {"procedure"},
     "medication": {"medication", "procedure"},
 }
+"""The domains of the concepts that a form with this head may name."""
 
 
 @dataclass(slots=True)
 class FormReader:
     """Reads the forms of one file; faults are collected, never raised one by one.
 
-    `excluding` is True while the statement being read describes an excluded state.
+    `excluding` is True while the statement being read describes an excluded state; `beside` are
+    the keys that may stand beside a form, for "did you mean".
     """
 
     file: str
@@ -104,19 +109,19 @@ class FormReader:
     faults: list[Fault]
     excluding: bool = False
     used: set[str] = field(default_factory=set)
+    beside: frozenset[str] = frozenset()
 
     def read(self, form: Table, *, about: str) -> Characteristic | None:
         """The characteristic that a form describes, or None after noting its faults."""
         heads = [key for key in form if key in KEYS]
         if len(heads) != 1:
-            says = f"A criterion needs exactly one of {', '.join(KEYS)}; here are {len(heads)}."
-            self._fault(form.line, says, "Split it, or put the parts under all_of / any_of.")
+            self._not_one_head(form, heads)
             return None
         head = heads[0]
         for key in form:
             if key != head and key not in KEYS[head]:
-                near = get_close_matches(key, KEYS[head], 1)
-                cure = f"Did you mean '{near[0]}'?" if near else f"Known: {_list(KEYS[head])}."
+                near = did_you_mean(key, KEYS[head] | self.beside)
+                cure = near or f"Known: {_list(KEYS[head])}."
                 self._fault(form.line_of(key), f"'{head}' has no '{key}'.", cure)
         readers: Mapping[str, Callable[[Table, str], Characteristic | None]] = {
             "age": self._age,
@@ -135,6 +140,19 @@ class FormReader:
     def _fault(self, line: int, says: str, cure: str = "") -> None:
         self.faults.append(Fault(self.file, line, says, cure))
 
+    def _not_one_head(self, form: Table, heads: list[str]) -> None:
+        says = f"A criterion needs exactly one of {', '.join(KEYS)}; here are {len(heads)}."
+        if heads:
+            self._fault(form.line, says, "Split it, or put the parts under all_of / any_of.")
+            return
+        own = {*KEYS, *self.beside}
+        for key in form:
+            cure = did_you_mean(key, own)
+            if cure and not any(key in keys for keys in KEYS.values()):
+                self._fault(form.line_of(key), f"There is no '{key}'.", cure)
+                return
+        self._fault(form.line, says, "Write one of them, such as 'lab: anc'.")
+
     def _age(self, form: Table, about: str) -> Characteristic:
         del about
         bounds = {key: self._whole(form, key) for key in ("at_least", "at_most") if key in form}
@@ -151,7 +169,7 @@ class FormReader:
         if text == "any":
             return Sex()
         if text not in {"male", "female"}:
-            cure = "Write any, male or female."
+            cure = did_you_mean(str(text), ("any", *_SEXES)) or "Write any, male or female."
             self._fault(form.line_of("sex"), f"{text!r} is no sex.", cure)
             return None
         otherwise = Truth.NOT_MET if self._choice(form, "unrecorded", ("no",)) else Truth.UNKNOWN
@@ -205,6 +223,10 @@ class FormReader:
         value = form[key]
         line = form.line_of(key)
         if isinstance(value, Table):
+            for sex in value:
+                if sex not in _SEXES:
+                    cure = did_you_mean(sex, _SEXES) or "Write male or female."
+                    self._fault(value.line_of(sex), f"'{sex}' is no sex.", cure)
             return tuple(
                 replaced
                 for sex, text in value.items()
@@ -230,7 +252,9 @@ class FormReader:
         if unit == "ULN":
             return Bound(Decimal(0), value, sex)
         if unit != info.unit:
-            cure = f"Write the bound in {info.unit}, the unit in which {info.label} is held."
+            near = did_you_mean(unit, (info.unit, "ULN")) if unit else ""
+            held = f"Write the bound in {info.unit or 'no unit'}, "
+            cure = f"{near} {held}the unit in which {info.label} is held.".lstrip()
             self._fault(line, f"{info.label} cannot be compared with {text!r}.", cure)
             return None
         return Bound(value, uln, sex)
@@ -350,7 +374,7 @@ class FormReader:
             info = self.concepts.get(str(key))
             if info is None:
                 self._unknown_concept(str(key), line)
-            elif info.domain not in _DOMAINS[head]:
+            elif info.domain not in DOMAINS[head]:
                 says = f"'{key}' is a {info.domain}, not a {head}."
                 self._fault(line, says, f"Write '{info.domain}: {key}'.")
             else:
@@ -368,8 +392,7 @@ class FormReader:
         return frozenset(str(key) for key, _ in keys)
 
     def _unknown_concept(self, key: str, line: int) -> None:
-        near = get_close_matches(key, self.concepts, 1)
-        cure = f"Did you mean '{near[0]}'?" if near else "Add it to mappings/concepts.tsv first."
+        cure = did_you_mean(key, self.concepts) or "Add it to mappings/concepts.tsv first."
         self._fault(line, f"No concept is called '{key}'.", cure)
 
     def _one_of(self, form: Table, keys: tuple[str, ...]) -> None:
@@ -388,14 +411,15 @@ class FormReader:
         try:
             return read_span(str(form[key]))
         except ValueError as problem:
-            self._fault(form.line_of(key), str(problem))
+            self._fault(form.line_of(key), str(problem), f"Write '{key}: 28 days'.")
             return None
 
     def _whole(self, form: Table, key: str) -> int | None:
         text = str(form[key])
         if text.isdecimal():
             return int(text)
-        self._fault(form.line_of(key), f"'{key}' must be a whole number, not {text!r}.")
+        says = f"'{key}' must be a whole number, not {text!r}."
+        self._fault(form.line_of(key), says, f"Write '{key}: 12'.")
         return None
 
     def _choice(self, form: Table, key: str, allowed: tuple[str, ...]) -> str | None:
@@ -404,7 +428,7 @@ class FormReader:
         value = form[key]
         if isinstance(value, str) and value in allowed:
             return value
-        cure = f"Write {' or '.join(allowed)}."
+        cure = did_you_mean(str(value), allowed) or f"Write {' or '.join(allowed)}."
         self._fault(form.line_of(key), f"'{key}: {value}' is not understood.", cure)
         return None
 

@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from cds.content.fault import Fault, did_you_mean
+from cds.content.forms import DOMAINS
 from cds.content.strict_yaml import Items, Table, Value
 from cds.core.answer import Gap
 from cds.core.facts import (
@@ -29,12 +30,12 @@ from cds.core.truth import Truth
 from cds.core.when import When, read_when
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from cds.content.forms import ConceptInfo
 
 _DEFAULT_AGE = 12  # inside the age limits of both bundled trials
-_KEYS: Mapping[str, frozenset[str]] = {
+KEYS: Mapping[str, frozenset[str]] = {
     "age": frozenset(),
     "born": frozenset(),
     "sex": frozenset(),
@@ -58,13 +59,23 @@ _KEYS: Mapping[str, frozenset[str]] = {
     "partly_read": frozenset(),
     "not_kept": frozenset(),
 }  # fmt: skip
+RANGE_KEYS = frozenset({"high", "sex", "age_from", "age_to"})
+SEXES = ("female", "male", "other", "unknown")
+DOUBTFUL = frozenset({"unconfirmed", "provisional", "differential"})
+TYPES = frozenset(
+    {
+        "Condition", "Observation", "Procedure", "MedicationRequest", "MedicationStatement",
+        "MedicationAdministration",
+    }
+)  # fmt: skip
 _ABOUT_CONCEPTS = frozenset({"lab", "finding", "procedure", "medication"})
-_RETRIEVAL = {
+_GAPS = {gap.value for gap in Gap}
+NOT_READ = {
     "not_read": Retrieval.NOT_RETRIEVED,
     "partly_read": Retrieval.PARTIAL,
     "not_kept": Retrieval.NOT_KEPT,
 }
-_CLINICAL = {
+CLINICAL = {
     None: Clinical.NOT_STATED,
     "active": Clinical.ACTIVE,
     "recurrence": Clinical.ACTIVE,
@@ -73,7 +84,7 @@ _CLINICAL = {
     "inactive": Clinical.INACTIVE,
     "remission": Clinical.INACTIVE,
 }
-_COURSE = {
+COURSE = {
     "active": Course.ACTIVE,
     "completed": Course.PAST,
     "stopped": Course.PAST,
@@ -156,22 +167,43 @@ class GivenReader:
                 record.exposures[concept].append((exposure, mark))
         elif head == "unrecognised_drug":
             record.strangers.append(self._exposure(row, number)[0])
-        elif head in _RETRIEVAL:
-            record.retrieval[subject] = _RETRIEVAL[head]
+        elif head in NOT_READ:
+            self._word(row, head, TYPES, "resource type")
+            record.retrieval[subject] = NOT_READ[head]
         else:
+            self._person(head, subject, row.line)
             record.person[head] = subject
+
+    def _person(self, head: str, subject: str, line: int) -> None:
+        """What is said of the person can be meant."""
+        if head == "sex" and subject not in SEXES:
+            cure = did_you_mean(subject, SEXES) or f"Write one of {', '.join(SEXES)}."
+            self._fault(line, f"'{subject}' is no sex.", cure)
+        if head == "age" and subject != "unknown" and not subject.isdecimal():
+            self._fault(line, f"'{subject}' is no age in completed years.", "Write 'age: 12'.")
+        if head == "born" and read_when(subject, UTC) is None:
+            self._fault(line, f"'{subject}' is no date.", "Write it as 2014-05-31, or 2014.")
+
+    def _word(self, row: Table, key: str, allowed: Iterable[str], what: str) -> None:
+        """The value of a key is one of a few words."""
+        value, words = row.get(key), sorted(allowed)
+        if value is not None and value not in words:
+            cure = did_you_mean(str(value), words) or f"Write one of {', '.join(words)}."
+            self._fault(row.line_of(key), f"'{value}' is no {what}.", cure)
 
     def _fault(self, line: int, says: str, cure: str = "") -> None:
         self.faults.append(Fault(self.file, line, says, cure))
 
     def _head(self, row: Table) -> str | None:
         head = next(iter(row), None)
-        if head is None or head not in _KEYS:
-            self._fault(row.line, f"No fact begins with '{head}'.", f"Known: {', '.join(_KEYS)}.")
+        if head is None or head not in KEYS:
+            near = did_you_mean(head or "", KEYS)
+            cure = near or f"Known: {', '.join(KEYS)}."
+            self._fault(row.line, f"No fact begins with '{head}'.", cure)
             return None
         for key in row:
-            if key != head and key not in _KEYS[head]:
-                cure = did_you_mean(key, _KEYS[head]) or f"Known: {', '.join(sorted(_KEYS[head]))}."
+            if key != head and key not in KEYS[head]:
+                cure = did_you_mean(key, KEYS[head]) or f"Known: {', '.join(sorted(KEYS[head]))}."
                 self._fault(row.line_of(key), f"'{head}' has no '{key}'.", cure)
         return head
 
@@ -182,9 +214,17 @@ class GivenReader:
         subject = str(row[head])
         for key in (subject, *_list(row.get("also"))):
             if key not in self.concepts:
-                cure = did_you_mean(key, self.concepts)
+                cure = did_you_mean(key, self.concepts) or "Add it to mappings/concepts.tsv first."
                 self._fault(row.line_of(head), f"No concept is called '{key}'.", cure)
         info = self.concepts.get(subject)
+        if info is not None and not may_state(head, info):
+            says = f"'{subject}' is a {info.domain}, not a {head}."
+            self._fault(row.line_of(head), says, f"Write '{info.domain}: {subject}'.")
+        drug = str(row.get("drug", ""))
+        sure = info is not None and bool(info.drugs) and row.get("verified") != "no"
+        if info is not None and sure and drug and drug.casefold() not in info.drugs:
+            cure = did_you_mean(drug, info.drugs) or "See mappings/drugs.tsv for its ingredients."
+            self._fault(row.line_of("drug"), f"No {info.label} is called '{drug}'.", cure)
         unit = str(row.get("value", "")).rpartition(" ")[2]
         number = str(row.get("value", "")).lstrip("<>=")[:1].isdigit()
         if info is not None and head == "lab" and number and unit not in {info.unit, row["value"]}:
@@ -199,7 +239,8 @@ class GivenReader:
             return Patient("Patient/p", birth, sex, deceased, person["born"])
         if person.get("age") == "unknown":
             return Patient("Patient/p", None, sex, deceased)
-        years = int(person.get("age", _DEFAULT_AGE))
+        age = person.get("age", "")
+        years = int(age) if age.isdecimal() else _DEFAULT_AGE
         born = f"{self.as_of.year - years - 1}-12-31"
         if self.as_of.isoformat()[5:] == "12-31":
             born = f"{self.as_of.year - years}-12-31"
@@ -211,12 +252,14 @@ class GivenReader:
             return None
         when = read_when(str(text), UTC)
         if when is None:
-            self._fault(row.line_of(key), f"{text!r} is no date.")
+            says = f"{text!r} is no date."
+            self._fault(row.line_of(key), says, "Write it as 2026-03-01, 2026-03 or 2026.")
         return when
 
     def _result(self, row: Table, number: int) -> Result:
         reference = f"Observation/o{number}"
         gap = row.get("gap")
+        self._word(row, "gap", _GAPS, "gap")
         skipped = row.get("skipped")
         text = str(row.get("value", gap or skipped or ""))
         issued = self._when(row, "issued")
@@ -227,7 +270,7 @@ class GivenReader:
             when,
             text,
             reading=None if gap or skipped else self._reading(text, row),
-            unusable=Gap(str(gap)) if gap else None,
+            unusable=Gap(gap) if gap in _GAPS else None,
             skipped=str(skipped) if skipped else None,
             issued=None if issued is None else issued.start,
             ranges=ranges,
@@ -279,13 +322,13 @@ class GivenReader:
     def _condition(self, row: Table, number: int) -> tuple[Condition, Mark]:
         concept = str(row["finding"])
         status = row.get("status")
-        if status not in _CLINICAL:
-            self._fault(row.line_of("status"), f"{status!r} is no clinical status.")
+        self._word(row, "status", filter(None, CLINICAL), "clinical status")
+        self._word(row, "verification", DOUBTFUL, "verification that leaves doubt")
         condition = Condition(
             f"Condition/c{number}",
             str(row.get("display", concept.replace("_", " "))),
-            _CLINICAL.get(status if isinstance(status, str) else None, Clinical.NOT_STATED),
-            doubtful=row.get("verification") in {"unconfirmed", "provisional", "differential"},
+            CLINICAL.get(status if isinstance(status, str) else None, Clinical.NOT_STATED),
+            doubtful=row.get("verification") in DOUBTFUL,
             event=self._when(row, "onset") or self._when(row, "recorded"),
             ended=self._when(row, "ended"),
             concepts=frozenset({concept, *_list(row.get("also"))}),
@@ -297,7 +340,9 @@ class GivenReader:
         done = row.get("done")
         dates = [read_when(text, UTC) for text in _list(done)]
         if None in dates:
-            self._fault(row.line_of("done"), f"{done!r} is no date.")
+            says = f"{done!r} is no date."
+            self._fault(row.line_of("done"), says, "Write it as 2026-03-01, or [first, last].")
+        self._word(row, "status", ("in-progress", "unknown"), "status of a procedure")
         running = row.get("status") == "in-progress" and len(dates) < 2  # noqa: PLR2004
         procedure = Procedure(
             f"Procedure/p{number}",
@@ -315,12 +360,11 @@ class GivenReader:
         status = str(
             row.get("status", "completed" if "last_taken" in row or "to" in row else "active")
         )
-        if status not in _COURSE:
-            self._fault(row.line_of("status"), f"{status!r} is no status of a medication.")
+        self._word(row, "status", COURSE, "status of a medication")
         exposure = Exposure(
             f"MedicationStatement/m{number}",
             str(row.get("display", drug)),
-            _COURSE.get(status, Course.UNCERTAIN),
+            COURSE.get(status, Course.UNCERTAIN),
             start=self._when(row, "from"),
             end=self._when(row, "last_taken") or self._when(row, "to"),
             assumed_end=self._when(row, "supply_until"),
@@ -331,6 +375,12 @@ class GivenReader:
         )
         mark = _mark(row)
         return exposure, Mark(mark.decides, mark.history, drug)
+
+
+def may_state(head: str, info: ConceptInfo) -> bool:
+    """Whether a fact with this head may be about the concept: its codes arrive in such entries."""
+    kind = {"finding": "Condition", "procedure": "Procedure"}.get(head, "")
+    return info.domain in DOMAINS[head] or kind in info.types
 
 
 def _mark(row: Table) -> Mark:

@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 from cds.content.codes import wrong_code
-from cds.content.fault import ContentFaults, Fault
+from cds.content.fault import ContentFaults, Fault, did_you_mean
 from cds.content.strict_yaml import Items, Table, Value, read_yaml
 from cds.core.terminology import Analyte, LabCode, LabRow
 
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from cds.core.terminology import Concept
 
 SCALES = ("quantity", "ordinal-grade", "presence", "score", "status")
-_KEYS = frozenset(
+LAB_KEYS = frozenset(
     {"label", "unit", "kinds", "plausible", "molar_mass", "category", "scale", "note", "answers",
      "loinc"}
 )  # fmt: skip
-_ROLES = frozenset({"primary", "accept", "trap"})
+LAB_CODE_KEYS = frozenset({"code", "role", "property", "verified", "name"})
+ROLES = frozenset({"primary", "accept", "trap"})
 
 
 def read_labs(
@@ -88,14 +89,16 @@ class _LabReader:
 
     def analyte(self, key: str, line: int, table: Table) -> Analyte:
         for name in table:
-            if name not in _KEYS:
-                self._fault(table.line_of(name), f"{key} has no key {name!r}.", "Remove it.")
+            if name not in LAB_KEYS:
+                cure = did_you_mean(name, LAB_KEYS) or f"Known: {', '.join(sorted(LAB_KEYS))}."
+                self._fault(table.line_of(name), f"{key} has no key {name!r}.", cure)
         label, scale = self._text(table, "label"), self._text(table, "scale")
         if not label:
             self._fault(line, f"{key} has no label.", "Write 'label:' with a few words.")
         if scale not in SCALES:
             says = f"{key} has no scale of {', '.join(SCALES)}."
-            self._fault(table.line_of("scale"), says, "Write 'scale: quantity', for example.")
+            cure = did_you_mean(scale, SCALES) or "Write 'scale: quantity', for example."
+            self._fault(table.line_of("scale"), says, cure)
         kinds = tuple(item for item in self._items(table, "kinds") if isinstance(item, str))
         if scale == "quantity" and not kinds:
             self._fault(line, f"{key} accepts no unit.", "List UCUM units under 'kinds:'.")
@@ -127,12 +130,17 @@ class _LabReader:
             if not isinstance(item, Table):
                 self._fault(line, f"{key} lists no code here.", "Write {code: ..., role: ...}.")
                 continue
+            for name in item:
+                if name not in LAB_CODE_KEYS:
+                    cure = did_you_mean(name, LAB_CODE_KEYS) or "Remove it."
+                    self._fault(item.line_of(name), f"A code has no '{name}'.", cure)
             code, role = self._text(item, "code"), self._text(item, "role")
             if (problem := wrong_code("LOINC", code)) is not None:
                 says = f"{code!r} is no code of LOINC: {problem}."
                 self._fault(line, says, "Compare it with its source.")
-            if role not in _ROLES:
-                self._fault(line, f"{code} has no role.", "Use primary, accept or trap.")
+            if role not in ROLES:
+                cure = did_you_mean(role, ROLES) or "Use primary, accept or trap."
+                self._fault(line, f"{code} has no role.", cure)
             name, verified = self._text(item, "name"), self._text(item, "verified")
             row = LabRow(key, code, name, role, verified, f"mappings/labs.yaml:{line}")
             found.append((row, self._text(item, "property")))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cds.content.codes import wrong_code
-from cds.content.fault import ContentFaults, Fault
+from cds.content.fault import ContentFaults, Fault, did_you_mean
 from cds.content.labs import read_labs
 from cds.content.tables import TableFile, read_table
 from cds.core.facts import Mark
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CODES = ("set", "system", "code", "match", "mark", "verified", "meaning", "note")
-_PRODUCTS = ("rxcui", "ingredients", "route", "flush", "name", "source", "tty")
-_HEADERS: Mapping[str, tuple[str, ...]] = {
+PRODUCTS = ("rxcui", "ingredients", "route", "flush", "name", "source", "tty")
+HEADERS: Mapping[str, tuple[str, ...]] = {
     "systems.tsv": ("uri", "name"),
     "concepts.tsv": ("concept", "label", "domain", "made_of", "review", "note"),
     "conditions.tsv": _CODES,
@@ -37,9 +37,13 @@ _HEADERS: Mapping[str, tuple[str, ...]] = {
     "other_drugs.tsv": ("name", "kind"),
     "dose_forms.tsv": ("system", "code", "meaning", "route"),
 }  # fmt: skip
-_DOMAINS = ("lab", "vital", "score", "finding", "medication", "procedure")
-_MATCHES = frozenset({"exact", "descendants", "prefix", "range", "pattern"})
-_MARKS = frozenset({"decides", "review", "history", "seventh"})
+DOMAIN_WORDS = ("lab", "vital", "score", "finding", "medication", "procedure")
+MATCHES = frozenset({"exact", "descendants", "prefix", "range", "pattern"})
+MARKS = frozenset({"decides", "review", "history", "seventh"})
+MEMBERSHIPS = ("decides", "review")
+NAME_KINDS = ("condition", "procedure", "drug")
+OTHER_DRUG_KINDS = ("name", "brand", "alone")
+ROUTES = ("local", "systemic")
 _LAB_FILE = "labs.yaml"
 _UNSPECIFIED = ", unspecified"
 
@@ -82,7 +86,7 @@ def _read(folders: Sequence[Path], faults: list[Fault]) -> _Files:
             name = path.relative_to(root).as_posix()
             digests.append(f"{name}\t{hashlib.sha256(data).hexdigest()}")
             _sort_in(files, path, name, data, faults)
-    for name in _HEADERS:
+    for name in HEADERS:
         if name not in files.tables:
             where = str(folders[0] / "mappings" / name) if folders else name
             cure = "Put the bundled content folder first, or add the file."
@@ -94,12 +98,12 @@ def _read(folders: Sequence[Path], faults: list[Fault]) -> _Files:
 def _sort_in(files: _Files, path: Path, name: str, data: bytes, faults: list[Fault]) -> None:
     if name == _LAB_FILE:
         files.labs.append(path)
-    elif name in _HEADERS:
-        table = read_table(path, name, _HEADERS[name], data, faults)
+    elif name in HEADERS:
+        table = read_table(path, name, HEADERS[name], data, faults)
         if table is not None:
             files.tables.setdefault(name, []).append(table)
     elif name.startswith("drug_products/") and name.endswith(".tsv"):
-        table = read_table(path, name, _PRODUCTS, data, faults)
+        table = read_table(path, name, PRODUCTS, data, faults)
         if table is not None:
             files.products.append(table)
 
@@ -158,8 +162,8 @@ def _concepts(files: _Files, faults: list[Fault]) -> dict[str, Concept]:
     found: dict[str, Concept] = {}
     for _, at, cells in _rows(files, "concepts.tsv", lambda c: c[0], faults):
         key, label, domain, made_of, review, note = cells
-        if domain not in _DOMAINS:
-            cure = f"Use one of {', '.join(_DOMAINS)}."
+        if domain not in DOMAIN_WORDS:
+            cure = did_you_mean(domain, DOMAIN_WORDS) or f"Use one of {', '.join(DOMAIN_WORDS)}."
             faults.append(_fault(at, f"No domain is called {domain!r}.", cure))
         if not label:
             faults.append(_fault(at, f"The concept {key!r} has no label.", "Write a few words."))
@@ -173,11 +177,12 @@ def _members(files: _Files, name: str, faults: list[Fault]) -> list[Member]:
     for where, at, cells in _rows(files, name, lambda c: (c[0], c[1], c[2]), faults):
         key, system, code, match, marked, verified, meaning, note = cells
         marks = set(marked.split())
-        if match not in _MATCHES:
-            cure = f"Use one of {', '.join(sorted(_MATCHES))}."
+        if match not in MATCHES:
+            cure = did_you_mean(match, MATCHES) or f"Use one of {', '.join(sorted(MATCHES))}."
             faults.append(_fault(at, f"No match is called {match!r}.", cure))
-        if not marks or not marks <= _MARKS:
-            cure = f"Use words of {', '.join(sorted(_MARKS))}."
+        if not marks or not marks <= MARKS:
+            near = next(filter(None, (did_you_mean(one, MARKS) for one in marks - MARKS)), "")
+            cure = near or f"Use words of {', '.join(sorted(MARKS))}."
             faults.append(_fault(at, f"The mark {marked!r} is not understood.", cure))
         if verified.startswith("no") and "review" not in marks:
             says = f"{code} is not verified but decides."
@@ -230,7 +235,8 @@ def _synonyms(files: _Files, faults: list[Fault]) -> dict[str, list[tuple[str, s
             found[kind].append((key, name))
         else:
             says = f"No kind of name is called {kind!r}."
-            faults.append(_fault(at, says, "Use condition, procedure or drug."))
+            cure = did_you_mean(kind, NAME_KINDS) or "Use condition, procedure or drug."
+            faults.append(_fault(at, says, cure))
     return found
 
 
@@ -243,9 +249,10 @@ def _ingredients(
     names: dict[str, list[str]] = {}
     for place, at, cells in _rows(files, "drugs.tsv", lambda c: (c[0], c[1]), faults):
         key, name, membership, rxcui, atc, class_verified, _, _, source, _ = cells
-        if membership not in {"decides", "review"}:
+        if membership not in MEMBERSHIPS:
             says = f"No membership is called {membership!r}."
-            faults.append(_fault(at, says, "Use decides or review."))
+            cure = did_you_mean(membership, MEMBERSHIPS) or "Use decides or review."
+            faults.append(_fault(at, says, cure))
         if class_verified.startswith("no") and membership != "review":
             says = f"{name} in {key} is not verified but decides."
             faults.append(_fault(at, says, "Mark it review, or verify it and say where."))
@@ -271,16 +278,17 @@ def _other_drugs(files: _Files, faults: list[Fault]) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for _, at, cells in _rows(files, "other_drugs.tsv", lambda c: c[0].casefold(), faults):
         name, kind = cells
-        if kind not in {"name", "brand", "alone"}:
+        if kind not in OTHER_DRUG_KINDS:
             says = f"No kind of drug is called {kind!r}."
-            faults.append(_fault(at, says, "Use name, brand or alone."))
+            cure = did_you_mean(kind, OTHER_DRUG_KINDS) or "Use name, brand or alone."
+            faults.append(_fault(at, says, cure))
         found.append((name, kind))
     return found
 
 
 def _products(files: _Files, faults: list[Fault]) -> tuple[dict[str, str], list[tuple[str, str]]]:
     """Product code → the unsplit rest of its row, and the brand names (name, code)."""
-    width = len(_PRODUCTS) - 1
+    width = len(PRODUCTS) - 1
     found: dict[str, str] = {}
     brands: list[tuple[str, str]] = []
     for table in files.products:
@@ -289,7 +297,7 @@ def _products(files: _Files, faults: list[Fault]) -> tuple[dict[str, str], list[
             if not code.isdecimal() or rest.count("\t") != width - 1:
                 if row and not row.startswith("#"):
                     says = "The row is no RxNorm code with its columns."
-                    cure = f"Write {', '.join(_PRODUCTS)}, separated by tabs."
+                    cure = f"Write {', '.join(PRODUCTS)}, separated by tabs."
                     faults.append(Fault(table.shown, line, says, cure))
                 continue
             found[code] = rest
@@ -305,8 +313,9 @@ def _forms(
     routes: dict[tuple[str, str], bool] = {}
     for _, at, cells in _rows(files, "dose_forms.tsv", lambda c: (c[0], c[1]), faults):
         system, code, _, route = cells
-        if route not in {"local", "systemic"}:
-            faults.append(_fault(at, f"No route is called {route!r}.", "Use local or systemic."))
+        if route not in ROUTES:
+            cure = did_you_mean(route, ROUTES) or "Use local or systemic."
+            faults.append(_fault(at, f"No route is called {route!r}.", cure))
         elif system == "text":
             phrases.append((code, route == "local"))
         else:
@@ -326,17 +335,20 @@ def _check_sets(files: _Files, lists: Lists, faults: list[Fault]) -> None:
         for part in (*cells[3].split(), *cells[4].split()):
             if part.removeprefix("-") not in known:
                 says = f"{cells[0]} is made of {part!r}, a set without any member."
-                faults.append(_fault(at, says, "Correct the key, or add rows to the set."))
+                near = did_you_mean(part.removeprefix("-"), known)
+                faults.append(_fault(at, says, near or "Add rows to the set."))
     for _, at, cells in _rows(files, "synonyms.tsv", tuple, faults):
         held: Mapping[str, object] | set[str] = lists.ingredients
         if cells[0] != "drug":
             held = listed
         if cells[1] not in held:
             says = f"{cells[2]!r} is a name for {cells[1]!r}, which no file holds."
-            faults.append(_fault(at, says, "Use the key of a set, or the name of an ingredient."))
+            near = did_you_mean(cells[1], held)
+            faults.append(_fault(at, says, near or "Use the key of a set or of an ingredient."))
     for code, rest in lists.products.items():
         for name in rest[: rest.index("\t")].split(" + "):
             if name not in lists.ingredients:
                 says = f"Product {code} holds {name!r}, which drugs.tsv does not."
                 place = files.products[0].shown
-                faults.append(Fault(place, 1, says, "Add the ingredient, or correct its name."))
+                near = did_you_mean(name, lists.ingredients)
+                faults.append(Fault(place, 1, says, near or "Add the ingredient to drugs.tsv."))

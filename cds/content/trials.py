@@ -6,46 +6,31 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cds.content.fault import ContentFaults, Fault
+from cds.content.fault import ContentFaults, Fault, did_you_mean
 from cds.content.forms import ConceptInfo, FormReader
 from cds.content.strict_yaml import Items, Table, Value, read_yaml
-from cds.core.criterion import Characteristic, Criterion, Kind, Recruitment, Trial
-from cds.core.when import Span, read_span
+from cds.content.trial_head import (
+    REQUIRED_KEYS,
+    TRIAL_KEYS,
+    Effective,
+    HeadReader,
+    NotCriterion,
+    SignOff,
+)
+from cds.core.criterion import Characteristic, Criterion, Kind, Trial
 from cds.engine.lab import Lab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from cds.core.when import Span
+
 _FILES = {Kind.INCLUSION: "inclusion.yaml", Kind.EXCLUSION: "exclusion.yaml"}
 CRITERIA_FILES = tuple(_FILES.values())
-_TRIAL_KEYS = frozenset(
-    {
-        "id", "version", "title", "short_title", "sponsor", "url", "source", "recruitment",
-        "target", "look_back", "not_criteria", "sign_off", "effective",
-    }
-)  # fmt: skip
-_CRITERION_KEYS = frozenset(
-    {"id", "text", "reading", "also", "question", "look_back", "routine", "status"}
-)
-
-
-@dataclass(frozen=True, slots=True)
-class NotCriterion:
-    """A sentence or header field of the protocol that is no criterion, and why."""
-
-    text: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class SignOff:
-    """Who reviewed the criteria: role, name, date, and the digest of what they saw."""
-
-    role: str
-    by: str
-    date: str
-    digest: str
+CRITERION_KEYS = frozenset({"id", "text", "reading", "also", "question", "routine", "status"})
+"""The keys of a criterion beside those of its form."""
+STATUSES = ("reviewed", "drafted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +49,7 @@ class TrialFolder:
     sign_off: tuple[SignOff, ...]
     lines: Mapping[str, tuple[str, int]]
     concepts: Mapping[str, frozenset[str]]
+    effective: Effective | None = None
 
 
 def load_trials(
@@ -164,24 +150,26 @@ class _Loader:
     def load(self) -> TrialFolder:
         head_file = self._name("trial.yaml")
         head = self._table(self.files.head, head_file)
-        for key in head:
-            if key not in _TRIAL_KEYS:
-                self._fault(head_file, head.line_of(key), f"A trial has no '{key}'.")
-        look_back = self._head_look_back(head, head_file)
+        reader = HeadReader(head_file, self.faults)
+        reader.known(head, TRIAL_KEYS, "A trial")
+        look_back = reader.look_back(head)
         criteria = [
             criterion
             for kind, file in _FILES.items()
             for criterion in self._criteria(kind, file, look_back)
         ]
-        texts = {key: self._text(head, key, head_file) for key in _REQUIRED}
-        if texts["target"] not in self.lines:
+        texts = {key: reader.text(head, key) for key in REQUIRED_KEYS if key != "version"}
+        texts["version"] = reader.version(head)
+        if texts["target"] and texts["target"] not in self.lines:
             says = f"The target diagnosis '{texts['target']}' is no criterion of this trial."
-            self._fault(head_file, head.line_of("target"), says, "Name its id, such as I01a.")
-        if texts["id"] != self.folder.name:
+            cure = did_you_mean(texts["target"], self.lines) or "Name its id, such as I01a."
+            reader.fault(head.line_of("target"), says, cure)
+        if texts["id"] and texts["id"] != self.folder.name:
             says = f"The id '{texts['id']}' is not the folder's name '{self.folder.name}'."
-            self._fault(head_file, head.line_of("id"), says)
-        recruitment = self._recruitment(head, head_file)
-        sign_off = tuple(self._sign_offs(head))
+            reader.fault(head.line_of("id"), says, "Rename the one that is wrong.")
+        recruitment, source = reader.recruitment(head), reader.source(head)
+        sign_off, effective = tuple(reader.sign_offs(head)), reader.effective(head)
+        not_criteria = tuple(reader.not_criteria(head))
         if self.faults:
             raise ContentFaults(self.faults)
         digest = self.files.digest
@@ -199,16 +187,16 @@ class _Loader:
             digest=digest,
             signed_off=any(entry.digest == digest for entry in sign_off),
         )
-        source = head.get("source")
         return TrialFolder(
             trial=trial,
             folder=self.folder,
             look_back=look_back,
-            source={k: str(v) for k, v in source.items()} if isinstance(source, Table) else {},
-            not_criteria=tuple(self._not_criteria(head)),
+            source=source,
+            not_criteria=not_criteria,
             sign_off=sign_off,
             lines=self.lines,
             concepts=self.used,
+            effective=effective,
         )
 
     def _name(self, file: str) -> str:
@@ -231,28 +219,6 @@ class _Loader:
             file, table.line_of(key), f"'{key}' is missing or no text.", f"Write '{key}: …'."
         )
         return ""
-
-    def _head_look_back(self, head: Table, file: str) -> Span | None:
-        if "look_back" not in head:
-            return None
-        try:
-            return read_span(str(head["look_back"]))
-        except ValueError as problem:
-            self._fault(file, head.line_of("look_back"), str(problem))
-            return None
-
-    def _recruitment(self, head: Table, file: str) -> Recruitment:
-        table = head.get("recruitment")
-        if not isinstance(table, Table):
-            self._fault(
-                file, head.line, "'recruitment' is missing.", "Give status, recruiting, as_of."
-            )
-            return Recruitment("", recruiting=False, as_of="")
-        return Recruitment(
-            self._text(table, "status", file),
-            recruiting=self._text(table, "recruiting", file) == "yes",
-            as_of=self._text(table, "as_of", file),
-        )
 
     def _criteria(self, kind: Kind, file: str, look_back: Span | None) -> Iterator[Criterion]:
         name = self._name(file)
@@ -281,12 +247,16 @@ class _Loader:
             self._fault(file, row.line, f"The id '{key}' stands at {other}:{line} already.")
         self.lines[key] = (file, row.line)
         reader = FormReader(
-            file, self.concepts, look_back, self.faults, excluding=kind is Kind.EXCLUSION
+            file,
+            self.concepts,
+            look_back,
+            self.faults,
+            excluding=kind is Kind.EXCLUSION,
+            beside=CRITERION_KEYS,
         )
         form_table = Table(row.line)
         for name, value in row.items():
-            # look_back belongs to a lab's form; every other criterion key is ours.
-            if name not in _CRITERION_KEYS or (name == "look_back" and "lab" in row):
+            if name not in CRITERION_KEYS:
                 form_table[name] = value
                 form_table.lines[name] = row.lines[name]
         form = reader.read(form_table, about=key)
@@ -294,9 +264,13 @@ class _Loader:
         self.used[key] = frozenset(reader.used)
         if form is None:
             return None
-        if row.get("routine") == "true":
+        if self._choice(row, "routine", ("true", "false"), file) == "true":
             self.routine.update(dict.fromkeys(_lab_concepts(form)))
+        status = self._choice(row, "status", STATUSES, file)
         also = row.get("also")
+        if also is not None and not isinstance(also, Items):
+            cure = "Write 'also: [\"…\"]'."
+            self._fault(file, row.line_of("also"), "'also' must be a list of quotes.", cure)
         question = row.get("question")
         return Criterion(
             id=key,
@@ -306,23 +280,16 @@ class _Loader:
             form=form,
             also=tuple(str(quote) for quote in also) if isinstance(also, Items) else (),
             question=question if isinstance(question, str) else None,
-            reviewed=row.get("status", "reviewed") == "reviewed",
+            reviewed=status in {None, "reviewed"},
         )
 
-    def _not_criteria(self, head: Table) -> Iterator[NotCriterion]:
-        rows = head.get("not_criteria")
-        for row in rows if isinstance(rows, Items) else ():
-            if isinstance(row, Table):
-                yield NotCriterion(str(row.get("text", "")), str(row.get("reason", "")))
-
-    def _sign_offs(self, head: Table) -> Iterator[SignOff]:
-        rows = head.get("sign_off")
-        for row in rows if isinstance(rows, Items) else ():
-            if isinstance(row, Table):
-                yield SignOff(*(str(row.get(key, "")) for key in ("role", "by", "date", "digest")))
-
-
-_REQUIRED = ("id", "version", "title", "short_title", "sponsor", "url", "target")
+    def _choice(self, row: Table, key: str, allowed: tuple[str, ...], file: str) -> str | None:
+        value = row.get(key)
+        if value is None or value in allowed:
+            return str(value) if value is not None else None
+        cure = did_you_mean(str(value), allowed) or f"Write {' or '.join(allowed)}."
+        self._fault(file, row.line_of(key), f"'{key}: {value}' is not understood.", cure)
+        return None
 
 
 def _lab_concepts(form: Characteristic) -> Iterator[str]:

@@ -92,7 +92,8 @@ def test_types_that_were_not_read_are_kept_apart_from_empty_ones() -> None:
 @pytest.mark.parametrize(
     ("row", "says", "cure"),
     [
-        ({"labb": "anc"}, "No fact begins with 'labb'.", "Known: age"),
+        ({"labb": "anc"}, "No fact begins with 'labb'.", "Did you mean 'lab'?"),
+        ({"x-ray": "chest"}, "No fact begins with 'x-ray'.", "Known: age, born"),
         (
             {"lab": "anc", "value": "1", "takn": ""},
             "'lab' has no 'takn'.",
@@ -100,7 +101,21 @@ def test_types_that_were_not_read_are_kept_apart_from_empty_ones() -> None:
         ),
         ({"lab": "anc", "value": "much"}, "'much' is no number.", "Write 'value: 1.5 10*9/L'."),
         ({"lab": "anc", "value": "1 x", "taken": "soon"}, "'soon' is no date.", ""),
-        ({"finding": "dvt", "status": "gone"}, "'gone' is no clinical status.", ""),
+        ({"finding": "dvt", "status": "gone"}, "'gone' is no clinical status.", "Write one of"),
+        (
+            {"finding": "dvt", "status": "resolvd"},
+            "'resolvd' is no clinical status.",
+            "Did you mean 'resolved'?",
+        ),
+        ({"lab": "anc", "gap": "units"}, "'units' is no gap.", "Did you mean 'unit'?"),
+        (
+            {"not_read": "Conditions"},
+            "'Conditions' is no resource type.",
+            "Did you mean 'Condition'?",
+        ),
+        ({"sex": "femal"}, "'femal' is no sex.", "Did you mean 'female'?"),
+        ({"age": "twelve"}, "'twelve' is no age in completed years.", "Write 'age: 12'."),
+        ({"born": "long ago"}, "'long ago' is no date.", "Write it as 2014-05-31"),
         ({"medication": "x", "status": "gone"}, "'gone' is no status of a medication.", ""),
         ({"procedure": "x", "done": "soon"}, "'soon' is no date.", ""),
     ],

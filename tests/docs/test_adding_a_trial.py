@@ -24,5 +24,5 @@ def test_every_key_of_every_form_is_explained_once() -> None:
 
 
 def test_every_fact_that_a_case_may_state_is_explained_once() -> None:
-    grammar = [(head, key) for head, keys in given._KEYS.items() for key in ["", *sorted(keys)]]
+    grammar = [(head, key) for head, keys in given.KEYS.items() for key in ["", *sorted(keys)]]
     assert sorted(pairs("fact")) == sorted(grammar)

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cds.content.checks.content import Content
-    from cds.content.trials import SignOff, TrialFolder
+    from cds.content.trial_head import SignOff
+    from cds.content.trials import TrialFolder
 
 
 def sign_offs(content: Content) -> Iterator[Fault]:

@@ -34,7 +34,7 @@ def test_check_of_a_faulty_trial_prints_file_line_and_cure_and_ends_with_status_
         "check", "--content", bundled_content(), "--content", folder, "--trial", "NCT00000000"
     )
     assert done.exit_code == 1
-    assert done.output.splitlines()[0] == (
+    assert done.stdout.splitlines()[0] == (
         "trials/NCT00000000/inclusion.yaml:10: No concept is called 'ancc'. Did you mean 'anc'?"
     )
 
