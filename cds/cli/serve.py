@@ -25,7 +25,7 @@ def serve(host: str, port: int) -> None:
     from cds.web.counting import share_counts
 
     share_counts()  # before the application is imported
-    from cds.web.app import create_app, store_of
+    from cds.web.app import create_app, keeper_of, store_of
     from cds.web.serving import run
 
     settings = settings_of_site()
@@ -35,6 +35,7 @@ def serve(host: str, port: int) -> None:
         content = load(settings)
         app = create_app(settings, content, lambda: today(settings), address=address)
         store_of(app).open()
+        keeper_of(app).open()
         make_ready()  # before the workers are forked, which then share it
     except (SettingsFault, StoreFault) as problem:
         stop(str(problem))

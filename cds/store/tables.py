@@ -80,8 +80,8 @@ calls = Table(
     Column("record", Text, nullable=False),
 )
 """One row for each hook call that was answered with cards or with none. `id` grows with time.
-`patient` is an HMAC under the site key that its prefix names (cds.store.patients). `record` is JSON:
-what was asked with which versions, for calls that no determination came of too."""
+`patient` is an HMAC under the site key that its prefix names (cds.store.patients). `record` is
+JSON: what was asked with which versions, for calls that no determination came of too."""
 
 decisions = Table(
     "decisions",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from cds.web.clients import load_clients
 from cds.web.errors import Refused, refusal
 from cds.web.feedback import FeedbackService
 from cds.web.hook import HookService
+from cds.web.kept.service import Keeper
 from cds.web.launch.registrations import load_ehrs
 from cds.web.launch.views import Launcher, Site, launch_pages
 from cds.web.limits import Gate, Rate, discard_body, is_counted, read_body
@@ -38,11 +40,13 @@ if TYPE_CHECKING:
     from cds.web.launch.registrations import Ehrs
 
 _STORE = "store"
+_KEEPER = "keeper"
+_CALL_HEADER = "Trial-CDS-Decision"
 _CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
     "Access-Control-Allow-Headers": "authorization, content-type",
-    "Access-Control-Expose-Headers": "retry-after",
+    "Access-Control-Expose-Headers": "retry-after, trial-cds-decision",
     "Access-Control-Max-Age": "600",
 }
 _ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -82,7 +86,8 @@ def create_app(
     door = _Door(settings, _trust(settings, store), address)
     sessions = _sessions(settings, store, address)
     reports = ReportService(settings, content, store, address, sessions=sessions)
-    _register_discovery(app, HookService(settings, content, today, reports), door, settings)
+    kept = app.extensions[_KEEPER] = Keeper(settings, content, store)
+    _register_discovery(app, HookService(settings, content, today, reports, kept), door, settings)
     app.register_blueprint(reports.pages())
     if settings.launch is not None and sessions is not None:
         site = Site(settings, content, today, store, reports, sessions, address, door.gate)
@@ -98,6 +103,12 @@ def store_of(app: Flask) -> Store:
     """The store within an application made by `create_app`."""
     store: Store = app.extensions[_STORE]
     return store
+
+
+def keeper_of(app: Flask) -> Keeper:
+    """What keeps the decision records of an application made by `create_app`."""
+    keeper: Keeper = app.extensions[_KEEPER]
+    return keeper
 
 
 def json_response(value: Any, status: int = 200) -> Response:  # noqa: ANN401 - anything JSON can say
@@ -200,11 +211,18 @@ def _register_discovery(app: Flask, service: HookService, door: _Door, settings:
         with HOOK_SECONDS.time(), door.gate.entered():
             caller = door.caller(_HOOK)
             answer = service.answer(door.body(), caller, deadline)
-        return Response(answer, content_type="application/json")
+        response = Response(answer.body, content_type="application/json")
+        response.headers[_CALL_HEADER] = answer.call
+        return response
 
 
 def _register_feedback(app: Flask, settings: Settings, store: Store, door: _Door) -> None:
-    service = FeedbackService(store, SERVICE, keep_comments=settings.keep_comments)
+    service = FeedbackService(
+        store,
+        SERVICE,
+        keep_comments=settings.keep_comments,
+        not_now=timedelta(days=settings.not_now_days),
+    )
 
     @app.post(_FEEDBACK)
     def feedback() -> Response:

@@ -8,7 +8,7 @@ report that counts feedback joins it to what was decided.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import msgspec
@@ -46,12 +46,17 @@ class FeedbackService:
         service: str,
         *,
         keep_comments: bool = False,
+        not_now: timedelta = timedelta(days=7),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`keep_comments`: users' free text is kept too; it may name a patient."""
+        """`keep_comments`: users' free text is kept too; it may name a patient.
+
+        A card that was overridden with "not now" alone may come again after `not_now`.
+        """
         self._store = store
         self._service = service
         self._keep_comments = keep_comments
+        self._not_now = not_now
         self._clock = clock
 
     def take(self, body: bytes, client: str | None) -> None:
@@ -62,7 +67,13 @@ class FeedbackService:
         """
         entries = [self._entry(value, where) for where, value in _values(body)]
         try:
-            keep_feedback(self._store, entries, client=client, received=self._clock())
+            keep_feedback(
+                self._store,
+                entries,
+                client=client,
+                received=self._clock(),
+                not_now=self._not_now,
+            )
         except StoreFault:
             says = "The feedback cannot be stored now; send it again in a moment."
             raise Refused(503, says, retry_after=5) from None

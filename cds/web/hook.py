@@ -15,23 +15,36 @@ from cds.fhir.prefetch import TEMPLATES
 from cds.fhir.record import UnusableInput, record_from_prefetch
 from cds.fhir.research import TEMPLATES as RESEARCH_TEMPLATES
 from cds.fhir.research import research_in
+from cds.store.fault import StoreFault
 from cds.web.errors import Refused
 from cds.web.fetch import completed, fhir_servers
 from cds.web.habits import HABITS
+from cds.web.kept.inputs import Listening, input_of
+from cds.web.kept.service import Answered, namespace, now
 from cds.web.metrics import count_cards
 from cds.web.request import HOOK, SERVICE, read_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import date
 
     from cds.assess import Content
+    from cds.core.assessment import Assessment
+    from cds.core.facts import Facts
     from cds.fhir.outbound import Deadline
     from cds.fhir.record import Record
     from cds.settings import Settings
+    from cds.web.kept.service import Keeper
     from cds.web.report.links import ReportService
     from cds.web.request import HookRequest
     from cds.web.trust import Caller
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What is sent back, and the id under which the call was kept."""
+
+    body: bytes
+    call: str
 
 
 class HookService:
@@ -43,8 +56,10 @@ class HookService:
         content: Content,
         today: Callable[[], date],
         reports: ReportService,
+        kept: Keeper,
     ) -> None:
         self._reports = reports
+        self._kept = kept
         self._settings = settings
         self._content = content
         self._today = today
@@ -56,7 +71,6 @@ class HookService:
             orderable=content.orderable(),
             near_days=settings.near_days,
             show_all=settings.show_all,
-            trials_off=frozenset(settings.trials_off),
             dated=settings.on is not None,
         )
         self._cards = {
@@ -86,25 +100,30 @@ class HookService:
             "version": cds.__version__,
         }
 
-    def answer(self, body: bytes, caller: Caller, deadline: Deadline) -> bytes:
-        """The JSON answer to a request, within its deadline.
+    def answer(self, body: bytes, caller: Caller, deadline: Deadline) -> Answer:
+        """The answer to a request, within its deadline; what was decided is kept before.
 
         Raises:
             Refused: the request breaks the specification (400), its client names a FHIR server
-                that it may not use (403), or its Patient is neither there nor can be fetched (412).
+                that it may not use (403), its Patient is neither there nor can be fetched (412),
+                or what was decided cannot be kept now (503).
         """
+        received = now()
         request = read_request(body, max_resources=self._settings.max_resources)
+        base = namespace(request.fhir_server, caller.issuer)
         server = caller.fhir_server(request.fhir_server)
         request = msgspec.structs.replace(request, fhir_server=server)
         dialect = caller.dialect or self._settings.dialect
         asked = Evaluation.of(self._settings.on or self._today(), self._settings.timezone)
+        servers, listening = self._servers[dialect], Listening()
         record = completed(
             self._prefetched(request),
             request,
-            self._servers[dialect],
+            servers,
             deadline,
             self._content,
             asked,
+            listening.take,
         )
         if record.patient is None:
             says = "The Patient is neither in prefetch nor can it be fetched; send it as prefetch."
@@ -112,25 +131,52 @@ class HookService:
         facts = facts_from(record, self._content.terminology, asked.zone, self._content.units)
         near_days = None if self._settings.show_all else self._settings.near_days
         assessment = assess_for_cards(facts, self._content, asked, near_days)
-        cards = self._for_patient(self._cards[dialect], request, asked.on)
+        try:
+            patient = self._kept.keys().patients(base, request.patient_id)
+            withheld = self._withheld(request, asked.on)
+            muted = self._kept.muted(patient, assessment.determinations, received)
+            withheld |= {trial: "muted" for trial in muted if trial not in withheld}
+            given = self._cards_for(
+                assessment, facts, self._cards[dialect], withheld, caller, request
+            )
+            read = input_of(request, servers.not_kept, listening.rounds)
+            call = Answered(
+                request.hook_instance, caller.issuer, received, patient[0], read, withheld, given
+            )
+            name = self._kept.keep(call, assessment, facts, asked)
+        except StoreFault:
+            says = "What was decided cannot be kept now; try again in a moment."
+            raise Refused(503, says, retry_after=5) from None
+        count_cards(given)
+        return Answer(msgspec.json.encode({"cards": given}), name)
+
+    def _cards_for(  # noqa: PLR0913 - who asked, what was found, and what is not shown
+        self,
+        assessment: Assessment,
+        facts: Facts,
+        cards: CardSettings,
+        withheld: Mapping[str, str],
+        caller: Caller,
+        request: HookRequest,
+    ) -> list[dict[str, Any]]:
+        cards = msgspec.structs.replace(cards, trials_off=frozenset(withheld))
         pages = self._reports.addresses(
             assessment,
             facts,
             trials=shown_trials(assessment, cards),
             reader=f"{caller.issuer or ''}|{request.user}",
         )
-        given = cards_for(assessment, cards, pages)
-        count_cards(given)
-        return msgspec.json.encode({"cards": given})
+        return cards_for(assessment, cards, pages)
 
-    def _for_patient(self, cards: CardSettings, request: HookRequest, on: date) -> CardSettings:
-        """No card about a trial that the patient has joined, none at all after a refusal."""
+    def _withheld(self, request: HookRequest, on: date) -> dict[str, str]:
+        """Trial → why it gives no card whatever is found: switched off, or what the record says."""
         sent = (request.prefetch or {}).values()
         research = research_in(sent, request.patient_id, on, self._settings.refusal_flags)
-        off = cards.trials_off | research.joined
+        withheld = dict.fromkeys(self._settings.trials_off, "off")
+        withheld |= dict.fromkeys(research.joined, "joined")
         if research.refuses:
-            off |= {trial.id for trial in self._content.heads}
-        return msgspec.structs.replace(cards, trials_off=off)
+            withheld |= {head.id: "refused" for head in self._content.heads}
+        return withheld
 
     def _research_templates(self) -> dict[str, str]:
         if not self._settings.research_records:
