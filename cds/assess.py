@@ -59,7 +59,12 @@ class Content:
     def orderable(self) -> dict[str, Orderable]:
         """The LOINC code with which each lab, vital or score is ordered."""
         return {
-            concept: Orderable(self.labels[concept], code, display)
+            concept: Orderable(
+                self.labels[concept],
+                code,
+                display,
+                self.terminology.analytes_of(concept)[0].category,
+            )
             for concept, (code, display) in self.terminology.primary_loinc.items()
         }
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Mapping
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from cds.cards.detail import detail, many_detail
 from cds.cards.next_step import needed
-from cds.cards.orders import Orderable, suggestions
-from cds.cards.words import counted, listed, shortened, spoken_date
+from cds.cards.orders import Orderable, Words, suggestions
+from cds.cards.words import counted, listed, readable, shortened, spoken_date
 from cds.core.assessment import card_extension
 from cds.core.criterion import Overall, Status
 
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cds.core.assessment import Assessment
-    from cds.core.criterion import Determination
+    from cds.core.criterion import Decision, Determination
 
 _NAMESPACE = uuid.UUID("6f0c1f0e-1d0a-5d5c-9a39-1f6f2f0b7c11")
+EXTENSION = "org.trial-cds.assessment"
 PAGE_LABEL = "All criteria and evidence"
 OVERRIDE_SYSTEM = "https://trial-cds.org/CodeSystem/override-reason"
 TOPIC_SYSTEM = "https://trial-cds.org/CodeSystem/card-topic"
@@ -38,6 +40,7 @@ OVERRIDE_REASONS = {
     "trial-closed": "Trial is closed or not reachable from here",
     "not-now": "Not now, ask again later",
 }
+_SHORT_REASON, _SHORT_NAME = 70, 36
 _WHEN_FORMER = {Overall.POTENTIALLY_ELIGIBLE: 0, Overall.UNDETERMINED: 1, Overall.INELIGIBLE: 2}
 
 
@@ -61,6 +64,11 @@ class CardSettings(msgspec.Struct, frozen=True):
     most_rows: int | None = None
     most_cards: int = 5
     dated: bool = False
+
+    @property
+    def words(self) -> Words:
+        """What things are called, and how they are ordered."""
+        return Words(self.labels, self.orderable)
 
 
 def shown_trials(assessment: Assessment, settings: CardSettings) -> list[str]:
@@ -124,7 +132,8 @@ def trial_card(
     `page` is the address of the determination page.
     """
     trial = determination.trial
-    identity = _identity(assessment, determination)
+    extension = card_extension(assessment, determination)
+    identity = _identity(assessment, determination, extension)
     card: dict[str, Any] = {
         "uuid": str(uuid.uuid5(_NAMESPACE, identity)),
         "summary": shortened(summary(determination, settings)),
@@ -132,7 +141,7 @@ def trial_card(
         "detail": detail(
             assessment,
             determination,
-            settings.labels,
+            settings.words,
             dated=settings.dated,
             most_rows=settings.most_rows,
         ),
@@ -150,7 +159,7 @@ def trial_card(
             {"label": f"{trial.id} on ClinicalTrials.gov", "url": trial.url, "type": "absolute"},
         ],
         "overrideReasons": _override_reasons(),
-        "extension": {"org.trial-cds.assessment": card_extension(assessment, determination)},
+        "extension": {EXTENSION: extension},
     }
     orders = suggestions(
         assessment,
@@ -175,9 +184,11 @@ def topic_code(trial: str, overall: Overall) -> str:
     return f"{trial}{overall.value.replace('-', '')}"
 
 
-def _identity(assessment: Assessment, determination: Determination) -> str:
+def _identity(
+    assessment: Assessment, determination: Determination, extension: Mapping[str, Any]
+) -> str:
     """Same patient, trial, day and determination: same ids."""
-    content = msgspec.json.encode(card_extension(assessment, determination))
+    content = msgspec.json.encode(extension)
     digest = hashlib.sha256(content).hexdigest()
     return f"{assessment.patient}|{determination.trial.id}|{assessment.on.isoformat()}|{digest}"
 
@@ -190,11 +201,25 @@ def summary(determination: Determination, settings: CardSettings) -> str:
         questions = len(determination.with_status(Status.REVIEW))
         return f"May suit trial, {counted(questions, 'point')} to confirm: {name}"
     if determination.overall is Overall.UNDETERMINED:
-        return f"Possible trial, needs {listed(needed(determination, settings.labels), 2)}: {name}"
+        missing = listed(needed(determination, settings.words), 2)
+        return f"Possible trial, needs {missing}: {name}"
+    failed = determination.with_status(Status.FAIL)
     if determination.clears_on is not None:
-        return f"Not yet, possible from {spoken_date(determination.clears_on)}: {name}"
-    failed = len(determination.with_status(Status.FAIL))
-    return f"Does not fit, {counted(failed, 'criterion', 'criteria')} against: {name}"
+        day = spoken_date(determination.clears_on)
+        return f"Not yet, possible from {day}{_holding(failed)}: {name}"
+    why = readable(failed[0].reason) if len(failed) == 1 else ""
+    if not 0 < len(why) <= _SHORT_REASON:
+        why = f"{counted(len(failed), 'criterion', 'criteria')} against"
+    return f"Does not fit, {why}: {name}"
+
+
+def _holding(failed: Sequence[Decision]) -> str:
+    """' (itraconazole 100 mg capsule)': what takes longest to clear, where that is short."""
+    last = max(failed, key=lambda one: one.clears_on or date.min)
+    names = list(dict.fromkeys(evidence.display for evidence in last.evidence))
+    if len(names) != 1 or not 0 < len(names[0]) <= _SHORT_NAME:
+        return ""
+    return f" ({names[0]})"
 
 
 def _many_card(
@@ -204,14 +229,15 @@ def _many_card(
     page: str | None,
 ) -> dict[str, Any]:
     """One card for many trials: which, how they stand, and where all of it can be read."""
-    said = [_identity(assessment, determination) for determination in shown]
+    extensions = [card_extension(assessment, determination) for determination in shown]
+    said = [_identity(assessment, *pair) for pair in zip(shown, extensions, strict=True)]
     identity = f"{assessment.patient}|many|{'|'.join(said)}"
     best = shown[0]
     card: dict[str, Any] = {
         "uuid": str(uuid.uuid5(_NAMESPACE, identity)),
         "summary": shortened(f"{len(shown)} trials may concern this patient; {_best(best)}"),
         "indicator": "info",
-        "detail": many_detail(assessment, shown, settings.labels, dated=settings.dated),
+        "detail": many_detail(assessment, shown, settings.words, dated=settings.dated),
         "source": {
             "label": "trial-cds",
             "topic": {
@@ -221,9 +247,7 @@ def _many_card(
             },
         },
         "overrideReasons": _override_reasons(),
-        "extension": {
-            "org.trial-cds.assessments": [card_extension(assessment, d) for d in shown],
-        },
+        "extension": {f"{EXTENSION}s": extensions},
     }
     if page is not None:
         card["links"] = _page_link(page)

@@ -8,68 +8,73 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cds.cards.next_step import next_step
+from cds.cards.stale import counts_until
+from cds.cards.together import said_together
 from cds.cards.words import plain, readable, shortened, spoken_date
-from cds.core.answer import Gap
 from cds.core.criterion import Overall, Status
 from cds.engine.judgement import Judgement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    from cds.cards.orders import Words
     from cds.core.assessment import Assessment
     from cds.core.criterion import Decision, Determination
+    from cds.core.facts import Problem
 
 _HEADINGS = {
     Status.FAIL: "✗ Rules out",
     Status.UNKNOWN: "? Missing",
-    Status.REVIEW: "☐ For you to judge",
+    Status.REVIEW: "☐ To judge",
+    Status.PASS: "✓ Met",
 }
-_SAID_TOGETHER = {
-    Gap.NOT_RECORDED: "not recorded",
-    Gap.NO_RANGE: "without an upper limit of normal that fits the patient",
-}
+_NOT_RECOGNISED = "is not recognised"
 _MOST_PROBLEMS = 3
 _MOST_IDS = 6
 _REASON_LENGTH = 160
 _READING_LENGTH = 70
+_NOUNS = {
+    "Condition": "diagnosis",
+    "MedicationAdministration": "administration of a medicine",
+    "MedicationRequest": "prescription",
+    "MedicationStatement": "medication entry",
+    "Observation": "result",
+    "Procedure": "procedure",
+}
 
 
 def detail(
     assessment: Assessment,
     determination: Determination,
-    labels: Mapping[str, str],
+    words: Words,
     *,
     dated: bool = False,
     most_rows: int | None = None,
 ) -> str:
-    """The card's Markdown: verdict, table, what was met, what could not be read, recruitment.
+    """The card's Markdown: verdict, table, what could not be read, recruitment.
 
     `most_rows`: at most so many lines for each status, where the side bar is a narrow one.
     """
-    blocks = [
-        _verdict(determination, labels),
-        *_table(determination, most_rows),
-        _met(determination),
-    ]
-    blocks += _problems(assessment)
+    blocks = [_verdict(determination, words), _table(determination, words.labels, most_rows)]
+    blocks += _problems(assessment, besides=_judged(determination))
     blocks.append(_trial_line(determination))
     blocks += _fixed_date(assessment, dated=dated)
-    return "\n\n".join(block for block in blocks if block)
+    return "\n\n".join(blocks)
 
 
 def many_detail(
     assessment: Assessment,
     determinations: Sequence[Determination],
-    labels: Mapping[str, str],
+    words: Words,
     *,
     dated: bool = False,
 ) -> str:
     """The Markdown of one card for many trials: a line each, the most actionable first."""
-    rows = ["| Trial | |", "|---|---|"]
+    rows = ["| Trial | How it stands |", "|---|---|"]
     for determination in determinations:
         trial = determination.trial
         name = f"{trial.id} {plain(trial.short_title)}"
-        rows.append(f"| {name} | {_verdict(determination, labels)} |")
+        rows.append(f"| {name} | {_verdict(determination, words)} |")
     blocks = ["\n".join(rows), *_problems(assessment), *_fixed_date(assessment, dated=dated)]
     return "\n\n".join(blocks)
 
@@ -80,25 +85,37 @@ def _fixed_date(assessment: Assessment, *, dated: bool) -> Iterator[str]:
         yield f"Evaluated for the fixed date {day} (demonstration or test)."
 
 
-def _verdict(determination: Determination, labels: Mapping[str, str]) -> str:
+def _verdict(determination: Determination, words: Words) -> str:
     if determination.overall is Overall.POTENTIALLY_ELIGIBLE:
-        return "**Nothing in the record speaks against it.** A person decides, never this card."
+        says = ["**Nothing in the record speaks against it.**", *_stale_first(determination)]
+        return " ".join([*says, "A person decides, never this card."])
     if determination.overall is Overall.UNDETERMINED:
-        return next_step(determination, labels)
+        return next_step(determination, words)
     if determination.clears_on is not None:
         day = spoken_date(determination.clears_on)
         return f"**Ruled out today, by time only: possible from {day}** if nothing else happens."
     return "**Ruled out today.**"
 
 
-def _table(determination: Determination, most_rows: int | None) -> Iterator[str]:
+def _stale_first(determination: Determination) -> Iterator[str]:
+    """Until when the results behind a verdict count."""
+    found = counts_until(determination)
+    if found is not None:
+        label, day = found
+        yield f"Its results count until {spoken_date(day)} ({plain(label)} runs out first)."
+
+
+def _table(determination: Determination, labels: Mapping[str, str], most_rows: int | None) -> str:
     rows = [
         row
         for status, most in _most_rows(determination.overall).items()
-        for row in _rows(status, determination.with_status(status), min(most, most_rows or most))
+        for row in _rows(
+            status, determination.with_status(status), min(most, most_rows or most), labels
+        )
     ]
-    if rows:
-        yield "\n".join(["| | In the record | Criterion |", "|---|---|---|", *rows])
+    return "\n".join(
+        ["| | In the record | Criterion |", "|---|---|---|", *rows, *_met(determination)]
+    )
 
 
 def _most_rows(overall: Overall) -> dict[Status, int]:
@@ -110,9 +127,11 @@ def _most_rows(overall: Overall) -> dict[Status, int]:
     return {Status.REVIEW: 6}
 
 
-def _rows(status: Status, decisions: Sequence[Decision], most: int) -> Iterator[str]:
+def _rows(
+    status: Status, decisions: Sequence[Decision], most: int, labels: Mapping[str, str]
+) -> Iterator[str]:
     heading = _HEADINGS[status]
-    lines = list(_lines(status, decisions))
+    lines = list(_lines(status, decisions, labels))
     for says, criteria in lines[:most]:
         yield f"| {heading} | {plain(says)} | {_named(status, criteria)} |"
     rest = [decision for _, criteria in lines[most:] for decision in criteria]
@@ -121,7 +140,7 @@ def _rows(status: Status, decisions: Sequence[Decision], most: int) -> Iterator[
 
 
 def _lines(
-    status: Status, decisions: Sequence[Decision]
+    status: Status, decisions: Sequence[Decision], labels: Mapping[str, str]
 ) -> Iterator[tuple[str, tuple[Decision, ...]]]:
     """What the record says, with the criteria of which it says it: what is the same is said once.
 
@@ -129,32 +148,24 @@ def _lines(
     """
     left = sorted(decisions, key=lambda one: isinstance(one.criterion.form, Judgement))
     if status is Status.UNKNOWN:
-        for gap, lead in _SAID_TOGETHER.items():
-            same = tuple(one for one in left if {m.gap for m in one.gaps} == {gap})
-            if len(same) > 1:
-                brief = _without_bound if gap is Gap.NO_RANGE else _with_bound
-                said = dict.fromkeys(brief(readable(decision.reason)) for decision in same)
-                yield shortened(f"{lead}: {', '.join(said)}", 2 * _REASON_LENGTH), same
-                left = [one for one in left if one not in same]
+        for says, same in said_together(left, labels):
+            yield says, same
+            left = [one for one in left if one not in same]
     groups: dict[object, list[Decision]] = {}
     for decision in left:
-        same_says = decision.gaps if status is Status.UNKNOWN else decision.reason
+        same_says = decision.gaps if status is Status.UNKNOWN else _first_said(decision.reason)
         groups.setdefault((same_says, decision.evidence, decision.clears_on), []).append(decision)
     for group in groups.values():
-        reason = "; ".join(dict.fromkeys(readable(group[0].reason).split("; ")))
+        reason = "; ".join(dict.fromkeys(readable(_first_said(group[0].reason)).split("; ")))
         if group[0].clears_on is not None:
             reason += f"; clear from {spoken_date(group[0].clears_on)}"
         yield shortened(reason, _REASON_LENGTH), tuple(group)
 
 
-def _with_bound(reason: str) -> str:
-    """'ANC (needs ≥ 1.5 ×10⁹/L)' of 'no ANC recorded (needs ≥ 1.5 ×10⁹/L)'."""
-    return reason.removeprefix("no ").replace(" recorded", "", 1)
-
-
-def _without_bound(reason: str) -> str:
-    """'ALT 19 U/L on 24 Feb 2026': twins that state the bound either way round are one."""
-    return reason.partition(" (")[0]
+def _first_said(reason: str) -> str:
+    """A drug that nobody recognised is said once, whatever else is asked about it."""
+    first, _, _ = reason.partition("; ")
+    return first if first.endswith(_NOT_RECOGNISED) else reason
 
 
 def _named(status: Status, decisions: Sequence[Decision]) -> str:
@@ -170,21 +181,34 @@ def _ids(decisions: Sequence[Decision]) -> str:
     return ", ".join(ids[:_MOST_IDS]) + (f" and {more} more" if more > 0 else "")
 
 
-def _met(determination: Determination) -> str:
-    met = len(determination.with_status(Status.PASS))
-    return f"✓ {met} of {len(determination.decisions)} criteria do not stand in the way."
+def _met(determination: Determination) -> Iterator[str]:
+    """The last row: how many criteria are met, and the diagnosis for which the card is there."""
+    met = determination.with_status(Status.PASS)
+    if not met:
+        return
+    says = f"{len(met)} of {len(determination.decisions)} criteria"
+    target = determination.target
+    if target.status is Status.PASS:
+        reason = shortened(readable(target.reason), _REASON_LENGTH)
+        says = f"{reason}; {says}"
+    others = f" and {len(met) - 1} more" if len(met) > 1 else ""
+    yield f"| {_HEADINGS[Status.PASS]} | {plain(says)} | {met[0].criterion.id}{others} |"
 
 
-def _problems(assessment: Assessment) -> Iterator[str]:
-    says = [
-        f"{problem.reference.partition('/')[0]}: {problem.says}"
-        if problem.reference and problem.says.startswith("it ")
-        else problem.says
-        for problem in assessment.problems
-    ]
+def _judged(determination: Determination) -> set[str]:
+    """The resources about which the table asks a human."""
+    review = determination.with_status(Status.REVIEW)
+    return {evidence.reference for decision in review for evidence in decision.evidence}
+
+
+def _problems(assessment: Assessment, besides: Collection[str] = ()) -> Iterator[str]:
+    """What was not read or recognised; `besides` are resources that the table speaks of."""
     counts: dict[str, int] = {}
-    for one in says:
-        counts[one] = counts.get(one, 0) + 1
+    for problem in assessment.problems:
+        if problem.kind == "not-recognised" and problem.reference in besides:
+            continue
+        says = _said(problem)
+        counts[says] = counts.get(says, 0) + 1
     if counts:
         lines = [
             f"- {plain(shortened(readable(one), _REASON_LENGTH))}"
@@ -197,11 +221,22 @@ def _problems(assessment: Assessment) -> Iterator[str]:
         yield "Not read or not recognised:\n\n" + "\n".join(shown)
 
 
+def _said(problem: Problem) -> str:
+    """'A result is not this patient's and was not used' of 'it is not …' about an Observation."""
+    if problem.reference is None or not problem.says.startswith("it "):
+        return problem.says
+    kind = problem.reference.partition("/")[0]
+    noun = _NOUNS.get(kind, kind)
+    article = "An" if noun[:1].lower() in "aeiou" else "A"
+    return f"{article} {noun} {problem.says.removeprefix('it ')}"
+
+
 def _trial_line(determination: Determination) -> str:
     trial = determination.trial
     as_of = readable(trial.recruitment.as_of)
     line = f"{plain(trial.sponsor)}. Recruitment: {plain(trial.recruitment.status)} "
-    line += f"(registry, {as_of})."
+    line += f"(registry, {as_of})"
+    line += "." if trial.recruitment.recruiting else "; registries lag, so ask the site."
     if not trial.signed_off:
         line += " *Criteria not yet reviewed by a named clinician.*"
     return line

@@ -66,6 +66,11 @@ def counted(number: int, singular: str, plural: str | None = None) -> str:
     return f"{number} {singular if number == 1 else plural or singular + 's'}"
 
 
+def capitalised(text: str) -> str:
+    """The text with its first letter large, the others as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def shortened(text: str, limit: int = 139) -> str:
     """At most `limit` characters, cut at a word."""
     if len(text) <= limit:

@@ -11,6 +11,7 @@ import pytest
 
 from cds.cards.card import CardSettings, cards_for
 from cds.cards.orders import CONSENT_FIRST, Orderable
+from cds.cards.silence import without_card
 from cds.cards.words import plain, readable, shortened
 from cds.core.assessment import Assessment
 from cds.core.criterion import Criterion, Kind, Recruitment, Trial
@@ -152,6 +153,129 @@ def test_a_missing_routine_test_can_be_ordered_and_nothing_else() -> None:
     assert card["detail"].startswith("**Next: order ANC.** Ask for or look up HIV test.")
 
 
+def lacking(*criteria: Criterion, settings: CardSettings, **facts: Any) -> dict[str, Any]:
+    """The card of a trial that asks for the tumour and for these, each routine."""
+    trial = msgspec.structs.replace(
+        TRIAL,
+        criteria=(TRIAL.criteria[0], *criteria),
+        routine_tests=tuple(settings.orderable),
+    )
+    tumour = Condition("Condition/t", "tumour", Clinical.ACTIVE)
+    known = Facts(Patient("Patient/p1"), conditions={"tumour": [(tumour, Mark())]}, **facts)
+    determined = determine(trial, known, Evaluation.of(ON))
+    (card,) = cards_for(Assessment("Patient/p1", ON, (), (determined,)), settings)
+    return card
+
+
+def criterion(concept: str, label: str) -> Criterion:
+    return Criterion(concept, Kind.INCLUSION, label, f"{label} is there.", lab(concept, label))
+
+
+BEDSIDE = CardSettings(
+    labels={"systolic_bp": "systolic blood pressure", "ecog": "ECOG", "lvef": "LVEF", "anc": "ANC"},
+    orderable={
+        "systolic_bp": Orderable("systolic blood pressure", "8480-6", "Systolic", "vital-signs"),
+        "diastolic_bp": Orderable("diastolic blood pressure", "8462-4", "Diastolic", "vital-signs"),
+        "ecog": Orderable("ECOG", "89247-1", "ECOG performance status score", "survey"),
+        "lvef": Orderable("LVEF", "10230-1", "Left ventricular Ejection fraction", "exam"),
+        "anc": SETTINGS.orderable["anc"],
+    },
+)
+
+
+def test_a_blood_pressure_is_measured_a_score_assessed_and_a_test_ordered() -> None:
+    """Nobody orders a blood pressure; both of its numbers are one measurement."""
+    card = lacking(
+        criterion("systolic_bp", "systolic blood pressure"),
+        criterion("diastolic_bp", "diastolic blood pressure"),
+        criterion("ecog", "ECOG"),
+        criterion("lvef", "LVEF"),
+        criterion("anc", "ANC"),
+        settings=BEDSIDE,
+    )
+    assert card["detail"].startswith(
+        "**Next: order echocardiogram \\(LVEF\\) and ANC.** Measure blood pressure. Assess ECOG. "
+    )
+    labels = [suggestion["label"] for suggestion in card["suggestions"]]
+    assert labels == ["Order echocardiogram (LVEF)", "Order ANC"]
+    described = card["suggestions"][0]["actions"][0]["description"]
+    assert described.startswith("Order echocardiogram (LVEF): could settle NCT00000001.")
+    assert CONSENT_FIRST in described
+
+
+def test_tests_never_done_and_tests_too_old_are_said_in_a_line_each() -> None:
+    """Ten rows that differ in a name are no table."""
+    names = ("albumin", "alt", "ast", "inr", "pt", "tsh")
+    card = lacking(*(criterion(name, name) for name in names), settings=SETTINGS)
+    assert "| ? Missing | not recorded: albumin, alt, ast, inr, pt and tsh |" in card["detail"]
+    old = Reading(Decimal(2), Decimal(2))
+    dated = {"alt": "2026-01-14", "ast": "2026-01-14", "inr": "2025-12-30"}
+    results = {
+        name: [Result(f"Observation/{name}", read_when(day), "2", old)]
+        for name, day in dated.items()
+    }
+    card = lacking(*(criterion(name, name) for name in dated), settings=SETTINGS, results=results)
+    said = (
+        "older than 28 days: alt 2 ×10⁹/L, ast 2 ×10⁹/L \\(14 Jan 2026\\), "
+        "inr 2 ×10⁹/L \\(30 Dec 2025\\)"
+    )
+    assert said in card["detail"]
+
+
+def test_what_could_not_be_read_is_to_be_looked_up_not_ordered_again() -> None:
+    """The result may be there."""
+    card = lacking(
+        criterion("anc", "ANC"),
+        criterion("hiv_test", "HIV test"),
+        settings=SETTINGS,
+        retrieval={"Observation": Retrieval.NOT_RETRIEVED},
+    )
+    assert card["detail"].startswith(
+        "**Next: look up in the chart what could not be read: ANC and HIV test.**"
+    )
+    assert "could not be read: ANC and HIV test |" in card["detail"]
+    assert "suggestions" not in card
+
+
+def test_a_card_says_for_which_diagnosis_it_is_there_and_until_when_its_results_count() -> None:
+    """The ANC of 25 February is within 28 days until 25 March."""
+    (card,) = cards(results=GOOD)
+    assert "| ✓ Met | tumour" in card["detail"]
+    assert "Its results count until 25 Mar 2026 (ANC runs out first)." in card["detail"]
+
+
+def test_other_peoples_entries_are_spoken_of_in_the_clinicians_words() -> None:
+    """Not by the name of a FHIR resource."""
+    says = "it is not this patient's and was not used"
+    problems = (
+        Problem("other-patient", "Observation/1", says),
+        Problem("other-patient", "Observation/2", says),
+        Problem("other-patient", "MedicationRequest/3", says),
+    )
+    (card,) = cards(results=GOOD, problems=problems)
+    assert "- A result is not this patient's and was not used \\(×2\\)" in card["detail"]
+    assert "- A prescription is not this patient's" in card["detail"]
+
+
+def test_no_card_for_a_trial_that_concerns_the_patient_has_its_reason() -> None:
+    """An empty list without a reason means: read, and no target diagnosis."""
+    tumour = Condition("Condition/t", "tumour", Clinical.ACTIVE)
+    low = {"anc": [result("1")]}
+    facts = Facts(Patient("Patient/p"), conditions={"tumour": [(tumour, Mark())]}, results=low)
+    ruled_out = determine(TRIAL, facts, Evaluation.of(ON))
+    other = determine(msgspec.structs.replace(TRIAL, id="NCT00000002"), facts, Evaluation.of(ON))
+    nothing = determine(TRIAL, Facts(Patient("Patient/p")), Evaluation.of(ON))
+    both = Assessment("Patient/p", ON, (), (ruled_out, other))
+    assert without_card(both, (), {"NCT00000002": "joined"}) == [
+        {"trial": "NCT00000001", "because": "ruled-out"},
+        {"trial": "NCT00000002", "because": "joined"},
+    ]
+    assert without_card(both, ("NCT00000001", "NCT00000002"), {}) == []
+    assert without_card(Assessment("Patient/p", ON, (), (nothing,)), (), {}) == []
+    dead = Assessment("Patient/p", ON, (), (), deceased=True)
+    assert without_card(dead, (), {}) == [{"because": "deceased"}]
+
+
 def test_no_test_is_ordered_where_something_else_rules_the_trial_out() -> None:
     """No needle for nothing."""
     (card,) = cards(exposures=taken("2026-02-25"))
@@ -161,7 +285,7 @@ def test_no_test_is_ordered_where_something_else_rules_the_trial_out() -> None:
 def test_what_clears_soon_gives_a_card_that_says_when() -> None:
     """Within 7 days of 25 February clears on 5 March."""
     (card,) = cards(results=GOOD, exposures=taken("2026-02-25"))
-    assert card["summary"].startswith("Not yet, possible from 5 Mar 2026")
+    assert card["summary"].startswith("Not yet, possible from 5 Mar 2026 (clarithromycin): ")
     assert cards(CardSettings(near_days=3), results=GOOD, exposures=taken("2026-02-25")) == []
 
 
@@ -170,7 +294,9 @@ def test_what_is_ruled_out_for_good_gives_no_card_unless_all_are_wanted() -> Non
     low = {"anc": [result("1")]}
     assert cards(results=low) == []
     (card,) = cards(CardSettings(show_all=True), results=low)
-    assert card["summary"].startswith("Does not fit, 1 criterion against: ")
+    assert card["summary"].startswith("Does not fit, ANC 1 ×10⁹/L on 25 Feb 2026 (needs ≥ 1.5")
+    (card,) = cards(CardSettings(show_all=True), results=low, exposures=taken("2026-02-25"))
+    assert card["summary"].startswith("Does not fit, 2 criteria against: ")
 
 
 def test_a_near_miss_says_by_how_much() -> None:

@@ -34,7 +34,7 @@ def test_a_narrow_side_bar_gets_two_lines_for_each_status_and_is_told_of_the_res
         cards_for(assessment, usual), cards_for(assessment, narrow), strict=True
     ):
         assert len(short["detail"]) <= len(whole["detail"])
-        for heading in ("| ✗ Rules out", "| ? Missing", "| ☐ For you to judge"):
+        for heading in ("| ✗ Rules out", "| ? Missing", "| ☐ To judge"):
             lines = [line for line in short["detail"].splitlines() if line.startswith(heading)]
             assert len(lines) <= 3
             assert len(lines) < 3 or "more" in lines[-1]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import cds
-from cds.cards.orders import tests_to_order
+from cds.cards.next_step import step_to
+from cds.cards.orders import Words, ordered_as, tests_to_order
 from cds.core.answer import Gap
 from cds.web.report.evidence import proofs_of
 from cds.web.report.model import Lack, Line, Notice, Report, TrialReport
@@ -33,7 +34,7 @@ def report_of(  # noqa: PLR0913 - what was found, and what of it is shown
 ) -> Report:
     """What the page shows of the named trials; `dated`: the day was fixed by a setting."""
     shown = tuple(
-        _trial(determination, facts, content.labels, asked)
+        _trial(determination, facts, Words(content.labels, content.orderable()), asked)
         for determination in assessment.determinations
         if determination.trial.id in trials
     )
@@ -50,10 +51,10 @@ def report_of(  # noqa: PLR0913 - what was found, and what of it is shown
 
 
 def _trial(
-    determination: Determination, facts: Facts, labels: Mapping[str, str], asked: Evaluation
+    determination: Determination, facts: Facts, words: Words, asked: Evaluation
 ) -> TrialReport:
     trial = determination.trial
-    tests = tests_to_order(determination)
+    tests = tests_to_order(determination, words.orderable)
     return TrialReport(
         id=trial.id,
         version=trial.version,
@@ -67,8 +68,8 @@ def _trial(
         signed_off=trial.signed_off,
         overall=determination.overall.value,
         clears_on=determination.clears_on,
-        lines=tuple(_line(d, facts, labels, asked, tests) for d in determination.decisions),
-        tests=tuple(_label(concept, labels) for concept in tests),
+        lines=tuple(_line(d, facts, words, asked, tests) for d in determination.decisions),
+        tests=tuple(ordered_as(concept, _label(concept, words.labels)) for concept in tests),
         timeline=timeline_of(determination.decisions, facts, asked),
         trends=trends_of(determination.decisions, facts, asked),
     )
@@ -77,16 +78,16 @@ def _trial(
 def _line(
     decision: Decision,
     facts: Facts,
-    labels: Mapping[str, str],
+    words: Words,
     asked: Evaluation,
     tests: Collection[str],
 ) -> Line:
     criterion = decision.criterion
     lacks = tuple(
         Lack(
-            "" if missing.gap is Gap.JUDGEMENT else _label(missing.concept, labels),
+            "" if missing.gap is Gap.JUDGEMENT else _label(missing.concept, words.labels),
             missing.gap.value,
-            order=missing.concept in tests,
+            "" if missing.gap is Gap.JUDGEMENT else step_to(missing, tests, words).name.lower(),
         )
         for missing in decision.gaps
     )
@@ -99,7 +100,7 @@ def _line(
         reason=decision.reason,
         also=criterion.also,
         question=criterion.question,
-        proofs=proofs_of(decision, facts, asked, labels),
+        proofs=proofs_of(decision, facts, asked, words.labels),
         lacks=tuple(dict.fromkeys(lacks)),
         clears_on=decision.clears_on,
     )

@@ -30,11 +30,15 @@ class Proof(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Lack(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One thing the record does not say. `gap` is the contract's word; `order`: a routine test."""
+    """One thing the record does not say.
+
+    `gap` is the contract's word; `step` how one comes by it, as the cards say it: limit, order,
+    measure, assess, ask, unit, implausible, conflict, date or unread; "" for a human's judgement.
+    """
 
     label: str
     gap: str
-    order: bool = False
+    step: str = ""
 
 
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -121,6 +125,11 @@ class TrialReport(msgspec.Struct, frozen=True, omit_defaults=True):
     def with_status(self, status: str) -> tuple[Line, ...]:
         """The criteria of one status, in protocol order."""
         return tuple(line for line in self.lines if line.status == status)
+
+    def lacking(self, step: str) -> tuple[str, ...]:
+        """The data that unknown criteria lack and that one comes by in this way, each once."""
+        lacks = (lack for line in self.with_status("unknown") for lack in line.lacks)
+        return tuple(dict.fromkeys(lack.label for lack in lacks if lack.step == step))
 
 
 class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
