@@ -25,6 +25,7 @@ COMMANDS = (
     "report",
     "check",
     "review",
+    "coverage",
     "explain-code",
     "widen",
 )

@@ -42,7 +42,7 @@ _END = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"(?<=[.;])(?=\s+\S)|\n\s*\n")
-_LIST_NUMBER = re.compile(r"\W*(?:\d{1,2}|[A-Za-z])[.)]\W*")
+LIST_NUMBER = re.compile(r"\W*(?:\d{1,2}|[A-Za-z])[.)]\W*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def read_source(path: Path) -> Source:
 
 def source_faults(loaded: TrialFolder, source: Source) -> list[Fault]:
     """Quotes that the source does not hold, and pieces of it that nothing claims."""
-    whole = _Text(source.text)
+    whole = PlainText(source.text)
     faults = list(_other_version(loaded, source))
     claimed: list[tuple[int, int]] = []
     for file, line, what, quote in _quotes(loaded):
@@ -96,7 +96,7 @@ def source_faults(loaded: TrialFolder, source: Source) -> list[Fault]:
                 Fault(file, line, says, "Copy the words from the source, letter by letter.")
             )
     cure = "Add it to a criterion (text or also), or to not_criteria with a reason."
-    for offset, piece in _unclaimed(source, claimed):
+    for offset, piece in unclaimed(source, claimed):
         says = f'Nothing claims "{_short(piece)}".'
         faults.append(Fault(source.name, source.line_at(offset), says, cure))
     return faults
@@ -117,7 +117,7 @@ def _quotes(loaded: TrialFolder) -> Iterator[tuple[str, int, str, str]]:
         for quote in (criterion.text, *criterion.also):
             yield file, line, criterion.id, quote
     for item in loaded.not_criteria:
-        if not _LIST_NUMBER.fullmatch(item.text):
+        if not LIST_NUMBER.fullmatch(item.text):
             yield _head(loaded), 1, "not_criteria", item.text
 
 
@@ -125,7 +125,7 @@ def _head(loaded: TrialFolder) -> str:
     return f"trials/{loaded.trial.id}/trial.yaml"
 
 
-class _Text:
+class PlainText:
     """A text in which white space and typography do not matter, with offsets into the original."""
 
     def __init__(self, text: str) -> None:
@@ -156,24 +156,25 @@ class _Text:
         return touching and self._letters[index : index + 2].isalnum()
 
 
-def _unclaimed(source: Source, claimed: list[tuple[int, int]]) -> Iterator[tuple[int, str]]:
+def unclaimed(source: Source, claimed: list[tuple[int, int]]) -> Iterator[tuple[int, str]]:
     """(offset, text) of each run of the eligibility section that no quote covers, by sentence."""
     at = source.first
     for first, last in [*sorted(claimed), (source.last, source.last)]:
         if first > at:
-            yield from _pieces(source.text, at, min(first, source.last))
+            yield from pieces(source.text, at, min(first, source.last))
         at = max(at, last)
         if at >= source.last:
             return
 
 
-def _pieces(text: str, first: int, last: int) -> Iterator[tuple[int, str]]:
+def pieces(text: str, first: int, last: int) -> Iterator[tuple[int, str]]:
+    """(offset, words) of each sentence between two offsets; bare list numbers are left out."""
     at = first
     for piece in _SENTENCE.split(text[first:last]):
         offset = text.index(piece, at)
         at = offset + len(piece)
         letters = any(letter.isalnum() for letter in piece)
-        if letters and not _LIST_NUMBER.fullmatch(piece):
+        if letters and not LIST_NUMBER.fullmatch(piece):
             yield offset + len(piece) - len(piece.lstrip()), " ".join(piece.split())
 
 
