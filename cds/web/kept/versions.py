@@ -32,7 +32,7 @@ def versions_of(content: Content) -> Versions:
         cds.__version__,
         software_digest(),
         _named(content.terminology.digest),
-        {trial.id: _named(trial.digest) for trial in content.trials},
+        {trial.id: _named(trial.digest) for trial in content.heads},
     )
 
 
