@@ -93,7 +93,7 @@ class Evaluator:
 
     @cached_property
     def _judge(self) -> Judge:
-        return Judge(self.content, self._asked)
+        return Judge(self.content, self._asked, self.setup.coverage)
 
     def run(self, batch: Batch) -> Tally:
         """Evaluate a batch and write its rows; what it says last is that it is finished."""
@@ -114,8 +114,11 @@ class Evaluator:
         wanted = [run for one in patients for run in one.runs if run.early or not early]
         lines = read_runs(wanted, read)
         for patient in patients:
+            own = self._lines(patient, lines)
+            if early and self._judge.glance(patient.id, own, found):
+                continue
             try:
-                record = self._record(patient, lines)
+                record = self._record(own)
             except UnusableInput as problem:
                 name = self.setup.names[patient.runs[0].file]
                 found.rejects.append(Reject(name, None, str(problem), _named(patient.id)))
@@ -124,13 +127,18 @@ class Evaluator:
                 waiting.append(patient)
         return waiting
 
-    def _record(self, patient: Patient, lines: Mapping[tuple[int, int], bytes]) -> Record:
+    def _lines(self, patient: Patient, lines: Mapping[tuple[int, int], bytes]) -> list[bytes]:
+        """The lines of a patient, or their Bundles, as far as they were read."""
         places = [(run.file, run.start) for run in patient.runs]
-        found = [lines[place] for place in places if place in lines]
+        runs = [lines[place] for place in places if place in lines]
         if self.setup.form is Form.BUNDLES:
-            return reduce(merge, [record_from_bundle(data) for data in found])
-        every = [line for run in found for line in run.split(b"\n") if line.strip()]
-        return record_from_resources(every, self.setup.coverage)
+            return runs
+        return [line for run in runs for line in run.split(b"\n") if line and not line.isspace()]
+
+    def _record(self, lines: list[bytes]) -> Record:
+        if self.setup.form is Form.BUNDLES:
+            return reduce(merge, [record_from_bundle(data) for data in lines])
+        return record_from_resources(lines, self.setup.coverage)
 
     def _write(self, rows: Rows, tally: Tally) -> None:
         tables = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cds.assess import Content, assess_facts
+from cds.cohort.glance import Glance
 from cds.cohort.possible import Possible
 from cds.cohort.scan import Reject
 from cds.cohort.tables import Rows
@@ -18,9 +19,12 @@ from cds.engine.evaluate import decide
 from cds.fhir.facts import facts_from
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from cds.core.facts import Facts
     from cds.core.when import Evaluation
     from cds.fhir.record import Record
+    from cds.fhir.retrieved import Coverage
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -48,16 +52,37 @@ class Found:
 
 
 class Judge:
-    """Evaluates charts with some content, for one day."""
+    """Evaluates charts with some content, for one day.
 
-    def __init__(self, content: Content, asked: Evaluation) -> None:
+    `coverage`: how the resource types of the export were read.
+    """
+
+    def __init__(
+        self, content: Content, asked: Evaluation, coverage: Mapping[str, Coverage]
+    ) -> None:
         self.content = content
         self._asked = asked
         self._possible = Possible(content)
+        self._glance = Glance(content, asked, self._possible, coverage)
         self._targets = tuple(
             next(one for one in trial.criteria if one.id == trial.target)
             for trial in content.trials
         )
+
+    def glance(self, patient: str, lines: Sequence[bytes], found: Found) -> bool:
+        """Add the rows of a chart of which a glance tells that it concerns no trial.
+
+        `lines` are those that may show a target diagnosis. False, and nothing is added, if more
+        must be read.
+        """
+        seen = self._glance.at(patient, lines) if self._glance.suffices else None
+        if seen is None:
+            return False
+        found.rows.add(f"Patient/{patient}", seen.determinations)
+        found.rows.add_unrecognised(seen.unrecognised)
+        for kind, count in seen.entries.items():
+            found.entries[kind] += count
+        return True
 
     def add(self, record: Record, found: Found, *, early: bool) -> bool:
         """Add the rows of one chart.
@@ -70,7 +95,7 @@ class Judge:
         if early and not self._is_decided(facts):
             return False
         assessment = assess_facts(facts, content, self._asked)
-        found.rows.add(assessment)
+        found.rows.add(assessment.patient, assessment.determinations)
         unknown = unrecognised(record, facts, content.terminology)
         if any(one.target.status is not Status.FAIL for one in assessment.determinations):
             unknown.update(unknown_units(facts, self._measured))

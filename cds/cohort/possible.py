@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from cds.core.criterion import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from cds.assess import Content
     from cds.core.assessment import Assessment
     from cds.core.facts import Facts
     from cds.core.terminology import Terminology
     from cds.fhir.record import Record
-    from cds.fhir.resources import CodeableConcept
+    from cds.fhir.resources import CodeableConcept, Condition
 
 Row = tuple[str, str, str, str, str]
 """Patient, trial, reference, display, code or name of the list."""
@@ -67,6 +67,19 @@ class Possible:
             for reference, name, code in self._wide_codes(record, self._codes[trial]):
                 found.setdefault(reference, (*head, reference, name, code))
             yield from found.values()
+
+    def may_concern(self, condition: Condition, concepts: Container[str]) -> bool:
+        """Whether one diagnosis of some concepts may be any trial's target."""
+        return any(
+            any(key in concepts for key in self._concepts[trial])
+            or any(coding in codes for coding in self._codings(condition))
+            for trial, codes in self._codes.items()
+        )
+
+    def _codings(self, condition: Condition) -> Iterator[tuple[str, str]]:
+        coding = condition.code.coding if condition.code is not None else None
+        for one in coding or ():
+            yield self._terminology.system(one.system or "") or "", _plain(one.code or "")
 
     def _wide_codes(
         self, record: Record, codes: frozenset[tuple[str, str]]

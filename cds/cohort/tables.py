@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from itertools import accumulate, chain
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from cds.core.criterion import Status
 
 if TYPE_CHECKING:
-    from cds.core.assessment import Assessment
-    from cds.core.criterion import Decision, Determination
+    from collections.abc import Callable, Mapping, Sequence
+
+    from cds.core.criterion import Determination
 
 _TEXT = pa.string()
 _DAY = pa.date32()
@@ -29,110 +33,81 @@ DETERMINATIONS = {
 }
 """Column → type. `fail`, `unknown`, `review`: criterion ids; `target`: the target's status."""
 
-CRITERIA = {
-    "patient": _TEXT,
-    "trial": _TEXT,
-    "criterion": _TEXT,
-    "kind": _TEXT,
-    "status": _TEXT,
-    "reason": _TEXT,
-    "clears_on": _DAY,
+_EVIDENCE: dict[str, Callable[[Any], str | None]] = {
+    "reference": attrgetter("reference"),
+    "display": attrgetter("display"),
+    "date": attrgetter("date"),
 }
-"""Column → type of what is one value; `evidence` and `gaps` are lists beside them."""
-
-_EVIDENCE = ("reference", "display", "date")
-_GAP = ("concept", "gap")
+_GAP: dict[str, Callable[[Any], str | None]] = {
+    "concept": attrgetter("concept"),
+    "gap": attrgetter("gap._value_"),
+}
 UNRECOGNISED = ("kind", "system", "code", "display")
 POSSIBLE = ("patient", "trial", "reference", "display", "code")
 
 
-class _Lists:
-    """A column of lists of records, gathered flat."""
-
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self.offsets = [0]
-        self.columns: dict[str, list[str | None]] = {name: [] for name in names}
-
-    def end_row(self) -> None:
-        """The records added since the last call are one row's list."""
-        self.offsets.append(len(next(iter(self.columns.values()))))
-
-    def array(self) -> pa.Array:
-        """The column."""
-        parts = [pa.array(values, _TEXT) for values in self.columns.values()]
-        records = pa.StructArray.from_arrays(parts, list(self.columns))
-        return pa.ListArray.from_arrays(pa.array(self.offsets, pa.int32()), records)
+_ID = attrgetter("criterion.id")
+_KIND = attrgetter("criterion.kind._value_")
+_STATUS = attrgetter("status._value_")
+# Reading the attribute is several times as fast as Enum's `value`, and there are many rows.
+_LISTED = {"fail": Status.FAIL, "unknown": Status.UNKNOWN, "review": Status.REVIEW}
 
 
 class Rows:
-    """Determinations and criteria of some patients, and the names that nobody recognised."""
+    """Determinations of some patients, and the names that nobody recognised."""
 
     def __init__(self) -> None:
-        self._determinations: dict[str, list[object]] = {name: [] for name in DETERMINATIONS}
-        self._criteria: dict[str, list[object]] = {name: [] for name in CRITERIA}
-        self._evidence = _Lists(_EVIDENCE)
-        self._gaps = _Lists(_GAP)
+        self._patients: list[str] = []
+        self._determinations: list[Determination] = []
         self.possible: list[tuple[str, ...]] = []
         self.unrecognised: Counter[tuple[str, str, str, str]] = Counter()
         self.unrecognised_patients: Counter[tuple[str, str, str, str]] = Counter()
 
-    def add(self, assessment: Assessment) -> None:
+    def add(self, patient: str, determinations: Sequence[Determination]) -> None:
         """Add what was found for one patient."""
-        for determination in assessment.determinations:
-            self._add_determination(assessment.patient, determination)
+        for determination in determinations:
+            self._patients.append(patient)
+            self._determinations.append(determination)
 
-    def add_unrecognised(self, found: Counter[tuple[str, str, str, str]]) -> None:
+    def add_unrecognised(self, found: Mapping[tuple[str, str, str, str], int]) -> None:
         """Add one patient's entries that no list knows, by kind, system, code and display."""
-        self.unrecognised.update(found)
-        self.unrecognised_patients.update(found.keys())
-
-    def _add_determination(self, patient: str, determination: Determination) -> None:
-        trial = determination.trial
-        row = (
-            patient,
-            trial.id,
-            determination.overall.value,
-            _ids(determination, Status.FAIL),
-            _ids(determination, Status.UNKNOWN),
-            _ids(determination, Status.REVIEW),
-            determination.clears_on,
-            determination.target.status.value,
-            trial.version,
-        )
-        for values, value in zip(self._determinations.values(), row, strict=True):
-            values.append(value)
-        for decision in determination.decisions:
-            self._add_decision(patient, trial.id, decision)
-
-    def _add_decision(self, patient: str, trial: str, decision: Decision) -> None:
-        criteria = self._criteria
-        criteria["patient"].append(patient)
-        criteria["trial"].append(trial)
-        criteria["criterion"].append(decision.criterion.id)
-        criteria["kind"].append(decision.criterion.kind.value)
-        criteria["status"].append(decision.status.value)
-        criteria["reason"].append(decision.reason)
-        criteria["clears_on"].append(decision.clears_on)
-        evidence, gaps = self._evidence.columns, self._gaps.columns
-        for one in decision.evidence:
-            evidence["reference"].append(one.reference)
-            evidence["display"].append(one.display)
-            evidence["date"].append(one.date)
-        for missing in decision.gaps:
-            gaps["concept"].append(missing.concept)
-            gaps["gap"].append(missing.gap.value)
-        self._evidence.end_row()
-        self._gaps.end_row()
+        for key, count in found.items():
+            self.unrecognised[key] += count
+            self.unrecognised_patients[key] += 1
 
     def determinations(self) -> pa.Table:
         """One row for each patient and trial."""
-        return _table(self._determinations, DETERMINATIONS)
+        found = self._determinations
+        columns: dict[str, list[Any]] = {
+            "patient": self._patients,
+            "trial": [one.trial.id for one in found],
+            "overall": [one.overall.value for one in found],
+            **{name: [_ids(one, status) for one in found] for name, status in _LISTED.items()},
+            "clears_on": [one.clears_on for one in found],
+            "target": [one.target.status.value for one in found],
+            "version": [one.trial.version for one in found],
+        }
+        return pa.table(
+            {name: pa.array(columns[name], kind) for name, kind in DETERMINATIONS.items()}
+        )
 
     def criteria(self) -> pa.Table:
         """One row for each patient, trial and criterion."""
-        table = _table(self._criteria, CRITERIA)
-        table = table.append_column("evidence", self._evidence.array())
-        return table.append_column("gaps", self._gaps.array())
+        found = self._determinations
+        each = [len(one.decisions) for one in found]
+        decisions = list(chain.from_iterable(one.decisions for one in found))
+        columns = {
+            "patient": _repeated(self._patients, each),
+            "trial": _repeated([one.trial.id for one in found], each),
+            "criterion": pa.array(list(map(_ID, decisions)), _TEXT),
+            "kind": pa.array(list(map(_KIND, decisions)), _TEXT),
+            "status": pa.array(list(map(_STATUS, decisions)), _TEXT),
+            "reason": pa.array([one.reason for one in decisions], _TEXT),
+            "clears_on": pa.array([one.clears_on for one in decisions], _DAY),
+            "evidence": _lists([one.evidence for one in decisions], _EVIDENCE),
+            "gaps": _lists([one.gaps for one in decisions], _GAP),
+        }
+        return pa.table(columns)
 
     def possible_targets(self) -> pa.Table:
         """One row for each diagnosis that leaves open whether it is a trial's target."""
@@ -156,10 +131,21 @@ class Rows:
         return pa.table({**columns, "entries": entries, "patients": patients})
 
 
+def _repeated(values: list[str], times: list[int]) -> pa.Array:
+    """Each value as often as is said."""
+    places = np.repeat(np.arange(len(values), dtype=np.int32), times)
+    return pa.array(values, _TEXT).take(pa.array(places))
+
+
+def _lists(rows: list[Any], fields: Mapping[str, Callable[[Any], str | None]]) -> pa.Array:
+    """A column of lists of records."""
+    records = list(chain.from_iterable(rows))
+    parts = [pa.array(list(map(read, records)), _TEXT) for read in fields.values()]
+    offsets = pa.array(list(accumulate(map(len, rows), initial=0)), pa.int32())
+    return pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(parts, list(fields)))
+
+
 def _ids(determination: Determination, status: Status) -> str:
-    found = determination.with_status(status)
-    return " ".join(sorted(decision.criterion.id for decision in found))
-
-
-def _table(columns: dict[str, list[object]], kinds: dict[str, pa.DataType]) -> pa.Table:
-    return pa.table({name: pa.array(columns[name], kind) for name, kind in kinds.items()})
+    """The criteria of one status, sorted."""
+    found = [one.criterion.id for one in determination.decisions if one.status is status]
+    return " ".join(sorted(found)) if found else ""

@@ -20,6 +20,7 @@ _LONGEST = 200
 """Characters of a name; what is longer is prose, and not a name."""
 
 _LOINC = "LOINC"
+_CODED = ("Observation", "Condition", "Procedure")
 
 _AMOUNT = re.compile(r"^[^0-9]*[0-9][0-9.,]*")
 
@@ -41,22 +42,29 @@ def unknown_units(facts: Facts, concepts: Iterable[str]) -> Counter[Key]:
 def unrecognised(record: Record, facts: Facts, terminology: Terminology) -> Counter[Key]:
     """How often each code (its first, where an entry has several) or name was not recognised."""
     found: Counter[Key] = Counter()
-    for entry in record.entries.get("Observation", ()):
-        concept = getattr(entry.resource, "code", None)
-        if concept is not None and not _measured(concept, terminology):
-            found[_key("Observation", concept)] += 1
-    look_ups = (
-        ("Condition", terminology.condition, terminology.condition_names),
-        ("Procedure", terminology.procedure, terminology.procedure_names),
-    )
-    for kind, by_code, by_name in look_ups:
+    for kind in _CODED:
         for entry in record.entries.get(kind, ()):
-            concept = getattr(entry.resource, "code", None)
-            if concept is not None and not _known(concept, by_code, by_name):
-                found[_key(kind, concept)] += 1
+            key = unrecognised_entry(kind, getattr(entry.resource, "code", None), terminology)
+            if key is not None:
+                found[key] += 1
     for exposure in facts.unrecognised_drugs:
         found["Medication", "", "", exposure.display[:_LONGEST]] += 1
     return found
+
+
+def unrecognised_entry(
+    kind: str, concept: CodeableConcept | None, terminology: Terminology
+) -> Key | None:
+    """The code or name of one entry, if no list knows it."""
+    if concept is None:
+        return None
+    if kind == "Observation":
+        known = _measured(concept, terminology)
+    elif kind == "Condition":
+        known = _known(concept, terminology.condition, terminology.condition_names)
+    else:
+        known = _known(concept, terminology.procedure, terminology.procedure_names)
+    return None if known else _key(kind, concept)
 
 
 def _known(

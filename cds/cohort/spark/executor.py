@@ -88,7 +88,7 @@ def judging(task: Callable[[], Task]) -> Callable[[Iterable[pa.RecordBatch]], It
     def judge_lines(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         told = task()
         asked = Evaluation.of(told.on, ZoneInfo(told.zone))
-        judge = Judge(told.content, asked)
+        judge = Judge(told.content, asked, told.coverage)
         found, count = Found(), 0
         for patient, lines in groupby(_rows(batches), key=itemgetter(0)):
             _add(judge, patient, list(lines), told.coverage, found)
@@ -118,6 +118,8 @@ def _add(
     try:
         if judge.looks_early:
             some = [line for _, _, early, line in lines if early]
+            if judge.glance(patient, some, found):
+                return
             if judge.add(record_from_resources(some, coverage), found, early=True):
                 return
         record = record_from_resources([line for *_, line in lines], coverage)

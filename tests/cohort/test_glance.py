@@ -1,0 +1,125 @@
+"""A glance at a chart says what reading it properly says, or leaves it to that."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cds.assess import Content, load_content
+from cds.cohort.judging import Found, Judge
+from cds.content.bundled import bundled_content
+from cds.core.facts import Retrieval
+from cds.core.when import Evaluation
+from cds.fhir.record import record_from_resources
+from cds.fhir.retrieved import COMPLETE, KINDS, Coverage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CM = "http://hl7.org/fhir/sid/icd-10-cm"
+SNOMED = "http://snomed.info/sct"
+CONTENT = load_content([bundled_content()])
+ALL = dict.fromkeys(KINDS.values(), COMPLETE)
+ASKED = Evaluation.of(date(2026, 3, 1), ZoneInfo("UTC"))
+JUDGE = Judge(CONTENT, ASKED, ALL)
+
+CODES = [
+    {"coding": [{"system": CM, "code": "J45.909", "display": "Asthma"}]},
+    {"coding": [{"system": SNOMED, "code": "195967001"}], "text": "Asthma"},
+    {"coding": [{"system": "urn:oid:2.999.1", "code": "X1", "display": "Local word"}]},
+    {"text": "something that nobody lists"},
+    {"text": ""},
+    {},
+    {"coding": [{"system": CM, "code": "D48.110", "display": "Desmoid tumor"}]},
+    {"coding": [{"system": CM, "code": "D48.1"}]},
+    {"coding": [{"system": CM, "code": "C49.20"}]},
+    {"text": "desmoid tumour?"},
+    None,
+]
+VERIFIED = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+STATUSES = [None, "confirmed", "refuted", "entered-in-error", "provisional"]
+PATIENTS = [{}, {"deceasedBoolean": False}, {"deceasedBoolean": True}, {"animal": {}}]
+OWNERS = ["Patient/p", "http://x/Patient/p", "Patient/q", None]
+
+
+def common(kind: str) -> Any:
+    return st.fixed_dictionaries(
+        {
+            "resourceType": st.just(kind),
+            "id": st.sampled_from(["1", "2", "3", "4", None]),
+            "code": st.sampled_from(CODES[:6] * 4 + CODES),
+            "subject": st.sampled_from(OWNERS[:1] * 9 + OWNERS).map(
+                lambda owner: owner and {"reference": owner}
+            ),
+        }
+    )
+
+
+conditions = st.tuples(common("Condition"), st.sampled_from(STATUSES)).map(
+    lambda made: (
+        made[0]
+        | (
+            {"verificationStatus": {"coding": [{"system": VERIFIED, "code": made[1]}]}}
+            if made[1]
+            else {}
+        )
+    )
+)
+procedures = st.tuples(common("Procedure"), st.sampled_from(["completed", "not-done", None])).map(
+    lambda made: made[0] | ({"status": made[1]} if made[1] else {})
+)
+charts = st.tuples(
+    st.sampled_from(PATIENTS[:1] * 5 + PATIENTS),
+    st.lists(st.one_of(conditions, procedures), max_size=4),
+).map(lambda made: [{"resourceType": "Patient", "id": "p", **made[0]}, *made[1]])
+
+
+def lines(chart: list[dict[str, Any]]) -> list[bytes]:
+    return [json.dumps(one).encode() for one in chart]
+
+
+def told(found: Found) -> Any:
+    tables = [found.rows.determinations(), found.rows.criteria(), found.rows.names()]
+    entries = {kind: count for kind, count in found.entries.items() if count}
+    return [table.to_pylist() for table in tables], found.rows.possible, entries, found.deceased
+
+
+@given(charts)
+def test_a_glance_says_what_reading_the_chart_says(chart: list[dict[str, Any]]) -> None:
+    seen, read = Found(), Found()
+    if JUDGE.glance("p", lines(chart), seen):
+        assert JUDGE.add(record_from_resources(lines(chart), ALL), read, early=False)
+        assert told(seen) == told(read)
+    else:
+        assert told(seen) == told(Found())
+
+
+def test_most_charts_need_no_more_than_a_glance() -> None:
+    asthma = {"resourceType": "Condition", "id": "1", "code": CODES[0]}
+    chart: list[dict[str, Any]] = [
+        {"resourceType": "Patient", "id": "p"},
+        asthma | {"subject": {"reference": "Patient/p"}},
+    ]
+    assert JUDGE.glance("p", lines(chart), Found())
+
+
+@pytest.mark.parametrize("code", CODES[6:10])
+def test_what_may_be_a_target_is_never_left_to_a_glance(code: Mapping[str, Any]) -> None:
+    condition = {"resourceType": "Condition", "id": "1", "code": code}
+    chart: list[dict[str, Any]] = [
+        {"resourceType": "Patient", "id": "p"},
+        condition | {"subject": {"reference": "Patient/p"}},
+    ]
+    assert not JUDGE.glance("p", lines(chart), Found())
+
+
+def test_where_conditions_were_not_read_a_glance_is_not_enough(content: Content) -> None:
+    coverage = ALL | {"Condition": Coverage(Retrieval.PARTIAL, "damaged")}
+    judge = Judge(content, ASKED, coverage)
+    assert not judge.glance("p", lines([{"resourceType": "Patient", "id": "p"}]), Found())
