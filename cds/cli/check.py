@@ -32,11 +32,19 @@ from cds.cli.site import content_folders, settings_of_site, stop
     metavar="DIR",
     help="Instead of checking: write the JSON Schemas of the files to DIR, for editors.",
 )
-def check(
+@click.option(
+    "--compile",
+    "compiled",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write the sound trials compiled to DIR, for TRIAL_CDS_COMPILED.",
+)
+def check(  # noqa: PLR0913 - each is one option
     folders: tuple[Path, ...],
     trial: str | None,
     source: Path | None,
     schema: Path | None,
+    compiled: Path | None,
     *,
     watch: bool,
 ) -> None:
@@ -50,11 +58,14 @@ def check(
       trial-cds check --content our-content --trial NCT00000000 --source page.txt
       trial-cds check --trial NCT00000000 --watch
       trial-cds check --schema our-content/schemas
+      trial-cds check --content our-content --compile compiled
     """
     chosen = list(folders) or content_folders(settings_of_site())
     if schema is not None:
         _write_schemas(chosen, schema)
         return
+    if compiled is not None and (trial is not None or watch):
+        stop("--compile takes all trials; leave out --trial and --watch.")
     if watch:
         from cds.cli.watching import watch_and_check
 
@@ -69,6 +80,19 @@ def check(
     click.echo(check_report(faults, trial or "all trials"))
     if not is_sound(faults):
         raise SystemExit(1)
+    if compiled is not None:
+        _compile(chosen, compiled)
+
+
+def _compile(folders: list[Path], compiled: Path) -> None:
+    from cds.content.compiled import write_compiled
+    from cds.content.mappings import load_terminology
+
+    try:
+        written = write_compiled(folders, load_terminology(folders).digest, compiled)
+    except OSError as problem:
+        stop(f"{compiled} cannot be written: {(problem.strerror or 'unknown reason').lower()}.")
+    click.echo(f"Compiled: {written} ({written.stat().st_size / 1e6:.1f} MB)")
 
 
 def _write_schemas(folders: list[Path], folder: Path) -> None:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner, Result
 
 from cds.cli import main
-from cds.content.bundled import bundled_content
+from cds.content.bundled import bundled_content, bundled_fixtures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,3 +82,27 @@ def test_explain_code_tells_a_pharmacist_which_criteria_a_drug_or_code_concerns(
     done = run("explain-code", *words)
     assert done.exit_code == 0
     assert says in done.output
+
+
+def test_check_compiles_sound_trials_and_serves_them_as_they_were_read(
+    write: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = f"{bundled_content()}{os.pathsep}{write()}"
+    monkeypatch.setenv("TRIAL_CDS_CONTENT", folders)
+    patient = bundled_fixtures() / "birth-year" / "bundle.json"
+    words = ("evaluate", patient, "--on", "2026-03-01", "--format", "json")
+    parsed = run(*words)
+    assert parsed.exit_code == 0
+    assert run("check", "--compile", tmp_path / "compiled").exit_code == 0
+    assert len(list((tmp_path / "compiled").glob("*.trials"))) == 1
+    monkeypatch.setenv("TRIAL_CDS_COMPILED", str(tmp_path / "compiled"))
+    assert run(*words).output == parsed.output
+
+
+def test_check_compiles_nothing_while_there_is_a_fault(
+    write: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faulty = write(inclusion=("lab: anc", "lab: ancc"))
+    monkeypatch.setenv("TRIAL_CDS_CONTENT", f"{bundled_content()}{os.pathsep}{faulty}")
+    assert run("check", "--compile", tmp_path / "compiled").exit_code == 1
+    assert not (tmp_path / "compiled").exists()
