@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cds.core.facts import Facts
+    from cds.core.when import Evaluation
 
 
 class Weight(Enum):
@@ -48,6 +49,8 @@ def conclude(
     `absent` is the reason where nothing counts; `unread` names the resource types that were not
     read completely and without which absence proves nothing.
     """
+    if not weighed and not unread:
+        return Answer(Truth.NOT_MET, absent)
     deciding = [entry for entry in weighed if entry.weight is Weight.DECIDES]
     if deciding:
         dates = [entry.changes_on for entry in deciding]
@@ -69,26 +72,55 @@ def conclude(
         says.append(_say(review))
     if gaps:
         return Answer(Truth.UNKNOWN, "; ".join(says), _evidence([*undated, *review]), tuple(gaps))
-    against = [entry for entry in weighed if entry.weight is Weight.AGAINST]
-    reason = _say(against) if against else absent
-    return Answer(Truth.NOT_MET, reason, _evidence(against))
+    return Answer(Truth.NOT_MET, _say(weighed), _evidence(weighed))
 
 
-def unread(facts: Facts, *types: str) -> list[str]:
-    """Those of the resource types that were not read completely."""
-    return [kind for kind in types if facts.retrieved(kind) is not Retrieval.COMPLETE]
+class Lists(msgspec.Struct, frozen=True, gc=False):
+    """What the lists that entries stand on say of what is not there.
+
+    `unread` are the resource types that were not read completely; `read` is how much was read, in
+    words: '12 conditions read, 1 not recognised'.
+    """
+
+    unread: tuple[str, ...]
+    read: str
+
+    def without(self, label: str, concept: str) -> Answer:
+        """The answer of lists that hold no entry of a concept."""
+        if self.unread:
+            says = f"{' and '.join(self.unread)} could not be read completely"
+            return Answer(Truth.UNKNOWN, says, (), (Missing(concept, Gap.NOT_RETRIEVED),))
+        return Answer(Truth.NOT_MET, self.none_of(label))
+
+    def none_of(self, label: str) -> str:
+        """'no hypertension recorded (12 conditions read, 1 not recognised)'."""
+        return f"no {label} recorded ({self.read})"
 
 
-def none_recorded(facts: Facts, label: str, words: str, *types: str) -> str:
-    """'no hypertension recorded (12 conditions read, 1 not recognised)'."""
-    total = sum(facts.totals.get(kind, 0) for kind in types)
-    unrecognised = sum(facts.unrecognised.get(kind, 0) for kind in types)
-    return f"no {label} recorded ({total} {words} read, {unrecognised} not recognised)"
+def lists(facts: Facts, asked: Evaluation, words: str, *types: str) -> Lists:
+    """The lists of some resource types; `words` is what their entries are called.
+
+    Most criteria look for something that is not there, and all of them ask this.
+    """
+    known = facts.worked_out(asked)
+    key = (words, types)
+    found: Lists | None = known.get(key)
+    if found is None:
+        total = sum(facts.totals.get(kind, 0) for kind in types)
+        unrecognised = sum(facts.unrecognised.get(kind, 0) for kind in types)
+        unread = [kind for kind in types if facts.retrieved(kind) is not Retrieval.COMPLETE]
+        read = f"{total} {words} read, {unrecognised} not recognised"
+        found = known[key] = Lists(tuple(unread), read)
+    return found
 
 
 def _say(entries: Sequence[Weighed]) -> str:
+    if len(entries) == 1:
+        return entries[0].says
     return "; ".join(dict.fromkeys(entry.says for entry in entries))
 
 
 def _evidence(entries: Sequence[Weighed]) -> tuple[Evidence, ...]:
+    if len(entries) == 1:
+        return (entries[0].evidence,)
     return tuple(dict.fromkeys(entry.evidence for entry in entries))

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from cds.core.facts import Facts
     from cds.core.when import Evaluation
 
-_STATUS = {Truth.MET: Status.PASS, Truth.NOT_MET: Status.FAIL}
-
 
 def decide(criterion: Criterion, facts: Facts, asked: Evaluation) -> Decision:
     """One criterion for one patient.
@@ -33,9 +31,12 @@ def decide(criterion: Criterion, facts: Facts, asked: Evaluation) -> Decision:
     """
     answer = criterion.form.answer(facts, asked)
     truth = answer.truth if criterion.kind is Kind.INCLUSION else negate(answer.truth)
-    status = _STATUS[truth] if truth is not Truth.UNKNOWN else _of_unknown(answer)
     if not criterion.reviewed:
         status = Status.REVIEW
+    elif truth is Truth.UNKNOWN:
+        status = _of_unknown(answer)
+    else:
+        status = Status.PASS if truth is Truth.MET else Status.FAIL
     return Decision(
         criterion,
         status,

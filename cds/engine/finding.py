@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cds.core.answer import Answer, Evidence
+from cds.core.answer import Evidence
 from cds.core.facts import Clinical, Condition, Facts, Mark
 from cds.core.truth import Truth
-from cds.engine.entries import Weighed, Weight, conclude, none_recorded, unread
+from cds.engine.entries import Weighed, Weight, conclude, lists
 from cds.engine.window import Window
 from cds.engine.words import day
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
+    from cds.core.answer import Answer
     from cds.core.criterion import Characteristic
     from cds.core.when import Evaluation
 
@@ -42,21 +43,18 @@ class Finding(msgspec.Struct, frozen=True):
 
     def answer(self, facts: Facts, asked: Evaluation) -> Answer:
         """Weigh every entry of the concepts; absence needs Conditions to be read completely."""
+        read = lists(facts, asked, "conditions", "Condition")
         weighed = [
             self._weighed(condition, mark, asked)
             for concept in self.concepts
-            for condition, mark in facts.conditions.get(concept, ())
+            if concept in facts.conditions
+            for condition, mark in facts.conditions[concept]
             if not (condition.event is not None and condition.event.start > asked.end)
             and self.excluding.isdisjoint(condition.concepts)
         ]
-        return conclude(
-            weighed,
-            concept=self.concepts[0],
-            absent=none_recorded(facts, self.label, "conditions", "Condition")
-            if not weighed
-            else "",
-            unread=unread(facts, "Condition"),
-        )
+        if not weighed:
+            return read.without(self.label, self.concepts[0])
+        return conclude(weighed, concept=self.concepts[0], absent="", unread=read.unread)
 
     def parts(self) -> Iterator[Characteristic]:
         """A leaf has none."""
@@ -65,7 +63,7 @@ class Finding(msgspec.Struct, frozen=True):
     def _weighed(self, condition: Condition, mark: Mark, asked: Evaluation) -> Weighed:
         weight = self._weight(condition, mark, asked)
         certain = mark.decides and not condition.doubtful
-        if not certain and weight in {Weight.DECIDES, Weight.UNDATED}:
+        if not certain and (weight is Weight.DECIDES or weight is Weight.UNDATED):
             weight = Weight.REVIEW
         evidence = Evidence(
             condition.reference,
@@ -116,12 +114,15 @@ class Finding(msgspec.Struct, frozen=True):
         return None
 
 
+_ACTIVITY = {
+    Clinical.ACTIVE.value: "active",
+    Clinical.INACTIVE.value: "resolved",
+    Clinical.NOT_STATED.value: "status not stated",
+}
+
+
 def _says(condition: Condition, mark: Mark) -> str:
-    status = {
-        Clinical.ACTIVE: "active",
-        Clinical.INACTIVE: "resolved",
-        Clinical.NOT_STATED: "status not stated",
-    }[condition.clinical]
+    status = _ACTIVITY[condition.clinical.value]
     words = ["history of" if mark.history else status, day(condition.event)]
     if condition.ended is not None:
         words.append(f"ended {day(condition.ended)}")

@@ -100,8 +100,10 @@ def _joined(truth: Truth, answers: Sequence[Answer], *, changes_on: date | None)
     for answer in answers:
         if answer.reason:
             reasons[answer.reason] = None
-        evidence.update(dict.fromkeys(answer.evidence))
-        gaps.update(dict.fromkeys(answer.gaps))
+        for one in answer.evidence:
+            evidence[one] = None
+        for missing in answer.gaps:
+            gaps[missing] = None
     if truth is not Truth.UNKNOWN:
         gaps = {}
     return Answer(truth, "; ".join(reasons), tuple(evidence), tuple(gaps), changes_on)

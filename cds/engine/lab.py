@@ -92,12 +92,13 @@ class Lab(msgspec.Struct, frozen=True):
         """Decide by the newest result; say which gap stands in the way where it cannot."""
         if self.any_result:
             return self._at_any_time(facts, asked)
-        valued, skipped, newest = _latest(self.concepts, facts, asked)
-        if not valued:
-            return self._nothing(facts, Gap.NO_VALUE if skipped else Gap.NOT_RECORDED, skipped)
-        if any(result.reading is None for result in newest):
-            return self._unusable(newest, _all(self.concepts, facts, asked)[0])
-        return self._agreed(newest, facts, asked, skipped)
+        latest = _latest(self.concepts, facts, asked)
+        if not latest.newest:
+            gap = Gap.NO_VALUE if latest.skipped else Gap.NOT_RECORDED
+            return self._nothing(facts, gap, latest.skipped)
+        if not latest.usable:
+            return self._unusable(latest.newest, _all(self.concepts, facts, asked)[0])
+        return self._agreed(latest, facts, asked)
 
     def _at_any_time(self, facts: Facts, asked: Evaluation) -> Answer:
         """Decide by every result there is."""
@@ -205,33 +206,24 @@ class Lab(msgspec.Struct, frozen=True):
             for category in self.categories
         )
 
-    def _agreed(
-        self,
-        newest: Sequence[Result],
-        facts: Facts,
-        asked: Evaluation,
-        skipped: Sequence[Result],
-    ) -> Answer:
+    def _agreed(self, latest: _Latest, facts: Facts, asked: Evaluation) -> Answer:
         """The answer on which all results that may be the newest agree."""
-        ages = {self._recency(result, asked) for result in newest}
-        if ages == {Truth.NOT_MET}:
-            return self._nothing(facts, Gap.TOO_OLD, newest)
-        evidence = _evidence(newest)
+        newest, evidence = latest.newest, latest.evidence
+        ages = [self._recency(result, asked) for result in newest]
         concept = self.concepts[0]
         # Where one is surely inside, a vaguely dated one only has to agree with it.
         if Truth.MET not in ages:
+            if Truth.UNKNOWN not in ages:
+                return self._nothing(facts, Gap.TOO_OLD, newest)
             says = f"{self._shown(newest)} may be older than {self.look_back} or not yet due"
             return Answer(Truth.UNKNOWN, says, evidence, (Missing(concept, Gap.DATE),))
-        answers = {self._meets(result, facts.patient, asked) for result in newest}
+        answers = [self._meets(result, facts.patient, asked) for result in newest]
         says = f"{self._shown(newest)} ({self._needs(newest, facts.patient, asked)})"
-        later = [
-            s for s in skipped if s.when and newest[0].when and s.when.end > newest[0].when.end
-        ]
-        if later:
+        if latest.skipped and (later := _later(latest.skipped, newest[0])):
             says += f"; passed over: {self._why_skipped(later)}"
-        if len({truth for truth, _ in answers}) > 1:
+        truth, gap = answers[0]
+        if any(other is not truth for other, _ in answers):
             return Answer(Truth.UNKNOWN, says, evidence, (Missing(concept, Gap.CONFLICTING),))
-        truth, gap = next(iter(answers))
         if truth is not Truth.UNKNOWN:
             if (truth is Truth.MET) is self.excluding:
                 says += self._missed_by(newest, facts.patient)
@@ -263,10 +255,12 @@ class Lab(msgspec.Struct, frozen=True):
         assert when is not None  # noqa: S101 - a result without a date is never usable
         if when.end > asked.end:
             return Truth.UNKNOWN
-        if self.look_back is None or when.first >= self.look_back.before(asked.on):
+        if self.look_back is None:
             return Truth.MET
-        too_old = when.last < self.look_back.before(asked.on)
-        return Truth.NOT_MET if too_old else Truth.UNKNOWN
+        first = self.look_back.before(asked.on)
+        if when.first >= first:
+            return Truth.MET
+        return Truth.NOT_MET if when.last < first else Truth.UNKNOWN
 
     def _meets(
         self, result: Result, patient: Patient, asked: Evaluation
@@ -280,7 +274,7 @@ class Lab(msgspec.Struct, frozen=True):
         if value.low is None and value.high is None and value.presence is Truth.NOT_MET:
             value = _NOT_DETECTED
         bounds = self._bounds_for(patient)
-        if value == _NOT_DETECTED and self.sign is Sign.ABOVE:
+        if self.sign is Sign.ABOVE and value == _NOT_DETECTED:
             # Nothing is above no limit, whether the result carries its limit or not.
             return Truth.NOT_MET, None
         if not bounds[0].uln:
@@ -291,18 +285,20 @@ class Lab(msgspec.Struct, frozen=True):
         answers = [self._compare(value, b.against(high)) for b in bounds for high in highs]
         return _agree(answers, Gap.CONFLICTING if len(highs) > 1 else Gap.NO_VALUE)
 
-    def _bounds_for(self, patient: Patient | None) -> list[Bound]:
+    def _bounds_for(self, patient: Patient | None) -> Sequence[Bound]:
         """The bounds that apply to the patient; all of them where the sex leaves it open."""
+        if len(self.bounds) == 1:
+            return self.bounds
         sex = None if patient is None else patient.sex
         fitting = [bound for bound in self.bounds if bound.sex is None or bound.sex == sex]
-        return fitting or list(self.bounds)
+        return fitting or self.bounds
 
     def _compare(self, value: Reading, limit: Decimal) -> Truth:
         """MET or NOT_MET where every value that the reading allows agrees, else UNKNOWN."""
         assert self.sign is not None  # noqa: S101 - a bound comes with its sign
         if value.low is None and value.high is None:
             return Truth.UNKNOWN
-        strict = self.sign in {Sign.ABOVE, Sign.AT_MOST}
+        strict = self.sign is Sign.ABOVE or self.sign is Sign.AT_MOST
         low, high = value.low, value.high
         # "Reaches" is ≥ limit for AT_LEAST and BELOW, > limit for ABOVE and AT_MOST.
         surely = low is not None and (
@@ -311,7 +307,7 @@ class Lab(msgspec.Struct, frozen=True):
         surely_not = high is not None and (
             high < limit or (high == limit and (value.high_open or strict))
         )
-        upward = self.sign in {Sign.AT_LEAST, Sign.ABOVE}
+        upward = self.sign is Sign.AT_LEAST or self.sign is Sign.ABOVE
         if surely:
             return Truth.MET if upward else Truth.NOT_MET
         if surely_not:
@@ -390,22 +386,36 @@ def _presence(value: Reading) -> Truth:
     return Truth.NOT_MET if value.high is not None and value.high == 0 else Truth.UNKNOWN
 
 
-Candidates = tuple[list[Result], list[Result], list[Result]]
+class _Latest(msgspec.Struct, gc=False):
+    """The results that may be the newest with a value, and those passed over.
 
-
-def _latest(concepts: tuple[str, ...], facts: Facts, asked: Evaluation) -> Candidates:
-    """The latest results with a value, those passed over, and which of the first may be the newest.
-
-    Every criterion on the same lab asks this; it is worked out once.
+    `usable`: each of the newest has a value that can be used.
     """
+
+    newest: list[Result]
+    skipped: list[Result]
+    usable: bool
+    evidence: tuple[Evidence, ...]
+
+
+def _latest(concepts: tuple[str, ...], facts: Facts, asked: Evaluation) -> _Latest:
+    """Every criterion on the same lab asks this; it is worked out once."""
     known = facts.worked_out(asked)
-    key = ("latest", concepts)
-    found: Candidates | None = known.get(key)
+    found: _Latest | None = known.get(concepts)
     if found is None:
         results = [r for concept in concepts for r in facts.latest(concept, asked.end)]
         valued, skipped = _sorted(results, asked)
-        found = known[key] = valued, skipped, _newest(valued) if valued else []
+        newest = _newest(valued) if valued else []
+        usable = all(result.reading is not None for result in newest)
+        found = known[concepts] = _Latest(newest, skipped, usable, _evidence(newest))
     return found
+
+
+def _later(skipped: Sequence[Result], newest: Result) -> list[Result]:
+    """Those of the results passed over that are later than the newest one with a value."""
+    if newest.when is None:
+        return []
+    return [s for s in skipped if s.when is not None and s.when.end > newest.when.end]
 
 
 def _all(
@@ -506,6 +516,7 @@ def _times_uln(results: Sequence[Result], highs: set[Decimal], limit: Decimal) -
 
 def _agree(answers: Sequence[Truth], gap: Gap = Gap.NO_VALUE) -> tuple[Truth, Gap | None]:
     """The answer that all give; UNKNOWN with the gap where they differ or leave it open."""
-    if len(set(answers)) == 1 and answers[0] is not Truth.UNKNOWN:
-        return answers[0], None
+    first = answers[0]
+    if first is not Truth.UNKNOWN and all(other is first for other in answers):
+        return first, None
     return Truth.UNKNOWN, gap

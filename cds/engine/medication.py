@@ -11,7 +11,7 @@ import msgspec
 from cds.core.answer import Answer, Evidence, Gap, Missing
 from cds.core.facts import Course, Exposure, Facts, Mark, Retrieval
 from cds.core.truth import Truth
-from cds.engine.entries import Weighed, Weight, conclude
+from cds.engine.entries import Lists, Weighed, Weight, conclude
 from cds.engine.window import Window
 from cds.engine.words import day
 
@@ -52,49 +52,55 @@ class Medication(msgspec.Struct, frozen=True):
 
     def answer(self, facts: Facts, asked: Evaluation) -> Answer:
         """Weigh every exposure of the concepts, then every entry that nobody could recognise."""
-        excluded = {
-            exposure.reference
-            for concept in self.excluding
-            for exposure, _ in facts.exposures.get(concept, ())
-        }
-        entries = [
-            (mark.ingredient, weighed)
-            for concept in self.concepts
-            for exposure, mark in facts.exposures.get(concept, ())
-            if exposure.reference not in excluded
-            and (weighed := self._weighed(exposure, mark, asked)) is not None
-        ]
+        read = _drug_lists(facts, asked)
+        entries = self._entries(facts, asked)
         strangers = [
             weighed
             for exposure in facts.unrecognised_drugs
             if (weighed := self._weighed_stranger(exposure, asked)) is not None
         ]
         if self.distinct > 1:
-            return self._count(entries, strangers, facts)
+            return self._count(entries, strangers, read)
+        if not entries and not strangers:
+            return read.without(self.label, self.concepts[0])
         return conclude(
             [*(entry for _, entry in entries), *strangers],
             concept=self.concepts[0],
-            absent=self._absent(facts),
-            unread=_unread(facts),
+            absent="",
+            unread=read.unread,
         )
 
     def parts(self) -> Iterator[Characteristic]:
         """A leaf has none."""
         return iter(())
 
-    def _absent(self, facts: Facts) -> str:
-        total = sum(facts.totals.get(kind, 0) for kind in _LISTS)
-        unrecognised = len(facts.unrecognised_drugs)
-        return (
-            f"no {self.label} recorded ({total} medication entries read, "
-            f"{unrecognised} not recognised)"
-        )
+    def _entries(self, facts: Facts, asked: Evaluation) -> list[tuple[str, Weighed]]:
+        """Every exposure of the concepts that counts, by its ingredient."""
+        found = [
+            row
+            for concept in self.concepts
+            if concept in facts.exposures
+            for row in facts.exposures[concept]
+        ]
+        if not found:
+            return []
+        excluded = {
+            exposure.reference
+            for concept in self.excluding
+            for exposure, _ in facts.exposures.get(concept, ())
+        }
+        return [
+            (mark.ingredient, weighed)
+            for exposure, mark in found
+            if exposure.reference not in excluded
+            and (weighed := self._weighed(exposure, mark, asked)) is not None
+        ]
 
     def _count(
         self,
         entries: Sequence[tuple[str, Weighed]],
         strangers: Sequence[Weighed],
-        facts: Facts,
+        read: Lists,
     ) -> Answer:
         """Count different ingredients; what may count decides whether fewer is certain."""
         sure = {name for name, entry in entries if entry.weight is Weight.DECIDES}
@@ -110,9 +116,8 @@ class Medication(msgspec.Struct, frozen=True):
             return Answer(Truth.MET, says, evidence)
         evidence = tuple(dict.fromkeys(entry.evidence for entry in (*counted, *strangers)))
         known = f"{len(sure)} {self.label}(s) for certain"
-        unread = _unread(facts)
-        if unread:
-            says = f"{known}; {' and '.join(unread)} could not be read completely"
+        if read.unread:
+            says = f"{known}; {' and '.join(read.unread)} could not be read completely"
             return Answer(Truth.UNKNOWN, says, evidence, (Missing(concept, Gap.NOT_RETRIEVED),))
         if len(sure | undated) >= self.distinct:
             says = "; ".join(dict.fromkeys([known, *(e.says for e in counted)]))
@@ -120,7 +125,7 @@ class Medication(msgspec.Struct, frozen=True):
         if strangers or len(sure | undated | maybe) >= self.distinct:
             says = "; ".join(dict.fromkeys([known, *(e.says for e in (*counted, *strangers))]))
             return Answer(Truth.UNKNOWN, says, evidence, (Missing(concept, Gap.JUDGEMENT),))
-        says = f"{len(sure)} current {self.label}(s)" if sure else self._absent(facts)
+        says = f"{len(sure)} current {self.label}(s)" if sure else read.none_of(self.label)
         return Answer(Truth.NOT_MET, says, evidence)
 
     def _weighed_stranger(self, exposure: Exposure, asked: Evaluation) -> Weighed | None:
@@ -145,7 +150,7 @@ class Medication(msgspec.Struct, frozen=True):
         if exposure.local:
             return Weighed(Weight.AGAINST, _evidence(exposure), f"{says}, for local use)")
         certain = mark.decides and not exposure.flush
-        if not certain and weight in {Weight.DECIDES, Weight.UNDATED}:
+        if not certain and (weight is Weight.DECIDES or weight is Weight.UNDATED):
             weight = Weight.REVIEW
         if exposure.flush:
             says += ", a flush or lock strength"
@@ -246,6 +251,18 @@ def _weight_in_window(  # noqa: PLR0911 - the cases of the protocol, in order
 def _evidence(exposure: Exposure) -> Evidence:
     when = exposure.end or exposure.start
     return Evidence(exposure.reference, exposure.display, None if when is None else when.text)
+
+
+def _drug_lists(facts: Facts, asked: Evaluation) -> Lists:
+    """What the drug lists say of a drug that is not there; worked out once."""
+    known = facts.worked_out(asked)
+    found: Lists | None = known.get(_LISTS)
+    if found is None:
+        total = sum(facts.totals.get(kind, 0) for kind in _LISTS)
+        unrecognised = len(facts.unrecognised_drugs)
+        read = f"{total} medication entries read, {unrecognised} not recognised"
+        found = known[_LISTS] = Lists(tuple(_unread(facts)), read)
+    return found
 
 
 def _unread(facts: Facts) -> list[str]:

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cds.core.answer import Answer, Evidence
+from cds.core.answer import Evidence
 from cds.core.truth import Truth
-from cds.engine.entries import Weighed, Weight, conclude, none_recorded, unread
+from cds.engine.entries import Weighed, Weight, conclude, lists
 from cds.engine.window import Window
 from cds.engine.words import day
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cds.core.answer import Answer
     from cds.core.criterion import Characteristic
     from cds.core.facts import Condition, Facts, Mark, Procedure
     from cds.core.when import Evaluation, When
@@ -38,6 +39,8 @@ class ProcedureDone(msgspec.Struct, frozen=True):
 
     def answer(self, facts: Facts, asked: Evaluation) -> Answer:
         """Weigh every entry of the concepts; absence needs each of `types` read completely."""
+        words = "procedures and conditions" if "Condition" in self.types else "procedures"
+        read = lists(facts, asked, words, *self.types)
         weighed: list[Weighed] = []
         for concept in self.concepts:
             weighed += [
@@ -52,19 +55,9 @@ class ProcedureDone(msgspec.Struct, frozen=True):
                     for condition, mark in facts.conditions.get(concept, ())
                     if self.excluding.isdisjoint(condition.concepts)
                 ]
-        return conclude(
-            weighed,
-            concept=self.concepts[0],
-            absent=""
-            if weighed
-            else none_recorded(
-                facts,
-                self.label,
-                "procedures and conditions" if "Condition" in self.types else "procedures",
-                *self.types,
-            ),
-            unread=unread(facts, *self.types),
-        )
+        if not weighed:
+            return read.without(self.label, self.concepts[0])
+        return conclude(weighed, concept=self.concepts[0], absent="", unread=read.unread)
 
     def parts(self) -> Iterator[Characteristic]:
         """A leaf has none."""
@@ -74,7 +67,7 @@ class ProcedureDone(msgspec.Struct, frozen=True):
         last = procedure.end or procedure.start
         weight = self._weight(procedure, last, asked)
         certain = mark.decides and not procedure.doubtful
-        if not certain and weight in {Weight.DECIDES, Weight.UNDATED}:
+        if not certain and (weight is Weight.DECIDES or weight is Weight.UNDATED):
             weight = Weight.REVIEW
         text = None if last is None else last.text
         says = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,8 +13,11 @@ if TYPE_CHECKING:
 _PLACES = Decimal("0.0001")
 
 
+@lru_cache(maxsize=8192)  # the same values and bounds are said again and again: 2 µs each
 def number(value: Decimal) -> str:
     """A number without trailing zeros or exponent, at most four decimal places."""
+    if not value:
+        return "0"
     rounded = value.quantize(_PLACES) if value != round(value, 4) else value
     text = f"{rounded:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -42,7 +42,8 @@ _SURELY_READABLE = re.compile(
 day. A day after the 28th is looked at more closely."""
 _CLOSE_DAYS = 2
 """So many written days apart, the later day may still be the earlier instant (offsets, zones)."""
-_VAGUE = date.max
+_VAGUE = b"~"
+"""Sorts behind every written day: a date that is vague or odd may be the newest."""
 
 
 class _Found(msgspec.Struct, frozen=True, gc=False):
@@ -90,15 +91,15 @@ class Results(LazyResults):
         """
         rows = [(_written_day(found.observation), found) for found in self._found.get(concept, ())]
         chosen: set[int] = set()
-        until = date.min
+        until = b""
         for day, found in sorted(rows, key=_by_day, reverse=True):
             if day < until:
                 break
             chosen.add(id(found))
-            if until is date.min and day is not _VAGUE:
+            if not until and day is not _VAGUE:
                 result = self._made_of(found)
                 if result.skipped is None and result.when is not None and result.when.start <= end:
-                    until = date.fromordinal(max(1, day.toordinal() - _CLOSE_DAYS))
+                    until = _days_before(day)
         return tuple(self._made_of(found) for _, found in rows if id(found) in chosen)
 
     def __iter__(self) -> Iterator[str]:
@@ -271,17 +272,23 @@ def _effective(observation: Observation, zone: tzinfo) -> When | None:
     return _kept(read_date(observation.issued, zone))
 
 
-def _by_day(row: tuple[date, _Found]) -> date:
+def _by_day(row: tuple[bytes, _Found]) -> bytes:
     return row[0]
 
 
-def _written_day(observation: Observation) -> date:
+def _written_day(observation: Observation) -> bytes:
     """The calendar day that is written in an effective instant, whatever its zone.
 
     `_VAGUE` where the date is of another kind, known in part, or may be unreadable.
     """
     match = _SURELY_READABLE.fullmatch(observation.effective_date_time)
-    return _VAGUE if match is None else date.fromisoformat(match[1].decode())
+    return _VAGUE if match is None else match[1]
+
+
+def _days_before(day: bytes) -> bytes:
+    """The earliest written day whose instants may still lie after those of `day`."""
+    first = date.fromisoformat(day.decode()).toordinal() - _CLOSE_DAYS
+    return date.fromordinal(first).isoformat().encode()
 
 
 def _kept(when: When | Lost | None) -> When | None:
