@@ -9,30 +9,30 @@ import msgspec
 import cds
 from cds.assess import assess_for_cards
 from cds.cards.card import CardSettings, cards_for, shown_trials
+from cds.cards.silence import EXTENSION, without_card
 from cds.core.when import Evaluation
 from cds.fhir.facts import facts_from
 from cds.fhir.prefetch import TEMPLATES
 from cds.fhir.record import UnusableInput, record_from_prefetch
 from cds.fhir.research import TEMPLATES as RESEARCH_TEMPLATES
-from cds.fhir.research import research_in
 from cds.store.fault import StoreFault
 from cds.web.errors import Refused
-from cds.web.fetch import completed, fhir_servers
+from cds.web.fetch import call_of, completed, fhir_servers
 from cds.web.habits import HABITS
 from cds.web.kept.inputs import Listening, input_of
 from cds.web.kept.service import Answered, namespace, now
 from cds.web.metrics import count_cards
 from cds.web.request import HOOK, SERVICE, read_request
+from cds.web.research import asked_research, prefetched_research, research_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from datetime import date
 
     from cds.assess import Content
-    from cds.core.assessment import Assessment
-    from cds.core.facts import Facts
     from cds.fhir.outbound import Deadline
     from cds.fhir.record import Record
+    from cds.fhir.research import Research
     from cds.settings import Settings
     from cds.web.kept.service import Keeper
     from cds.web.report.links import ReportService
@@ -63,9 +63,7 @@ class HookService:
         self._settings = settings
         self._content = content
         self._today = today
-        self._servers = {
-            name: fhir_servers(settings, habits.not_kept) for name, habits in HABITS.items()
-        }
+        self._servers = {name: fhir_servers(settings, habits) for name, habits in HABITS.items()}
         common = CardSettings(
             labels=content.labels,
             orderable=content.orderable(),
@@ -116,29 +114,37 @@ class HookService:
         dialect = caller.dialect or self._settings.dialect
         asked = Evaluation.of(self._settings.on or self._today(), self._settings.timezone)
         servers, listening = self._servers[dialect], Listening()
+        near_days = None if self._settings.show_all else self._settings.near_days
+        way = call_of(request, servers, deadline)
         record = completed(
             self._prefetched(request),
-            request,
-            servers,
-            deadline,
+            way,
+            servers.not_kept,
             self._content,
             asked,
+            near_days,
             listening.take,
         )
         if record.patient is None:
             says = "The Patient is neither in prefetch nor can it be fetched; send it as prefetch."
             raise Refused(412, says)
         facts = facts_from(record, self._content.terminology, asked.zone, self._content.units)
-        near_days = None if self._settings.show_all else self._settings.near_days
         assessment = assess_for_cards(facts, self._content, asked, near_days)
         try:
             patient = self._kept.keys().patients(base, request.patient_id)
-            withheld = self._withheld(request, asked.on)
+            withheld = self._withheld(prefetched_research(request, self._settings, asked.on))
             muted = self._kept.muted(patient, assessment.determinations, received)
             withheld |= {trial: "muted" for trial in muted if trial not in withheld}
-            given = self._cards_for(
-                assessment, facts, self._cards[dialect], withheld, caller, request
-            )
+            cards = msgspec.structs.replace(self._cards[dialect], trials_off=frozenset(withheld))
+            shown = shown_trials(assessment, cards)
+            if shown:
+                research = asked_research(request, self._settings, asked.on, way)
+                withheld |= self._withheld(research)
+                cards = msgspec.structs.replace(cards, trials_off=frozenset(withheld))
+                shown = shown_trials(assessment, cards)
+            reader = f"{caller.issuer or ''}|{request.user}"
+            pages = self._reports.addresses(assessment, facts, trials=shown, reader=reader)
+            given = cards_for(assessment, cards, pages)
             read = input_of(request, servers.not_kept, listening.rounds)
             call = Answered(
                 request.hook_instance, caller.issuer, received, patient[0], read, withheld, given
@@ -148,30 +154,12 @@ class HookService:
             says = "What was decided cannot be kept now; try again in a moment."
             raise Refused(503, says, retry_after=5) from None
         count_cards(given)
-        return Answer(msgspec.json.encode({"cards": given}), name)
+        silent = without_card(assessment, shown, withheld)
+        why = {"extension": {EXTENSION: silent}} if silent else {}
+        return Answer(msgspec.json.encode({"cards": given, **why}), name)
 
-    def _cards_for(  # noqa: PLR0913 - who asked, what was found, and what is not shown
-        self,
-        assessment: Assessment,
-        facts: Facts,
-        cards: CardSettings,
-        withheld: Mapping[str, str],
-        caller: Caller,
-        request: HookRequest,
-    ) -> list[dict[str, Any]]:
-        cards = msgspec.structs.replace(cards, trials_off=frozenset(withheld))
-        pages = self._reports.addresses(
-            assessment,
-            facts,
-            trials=shown_trials(assessment, cards),
-            reader=f"{caller.issuer or ''}|{request.user}",
-        )
-        return cards_for(assessment, cards, pages)
-
-    def _withheld(self, request: HookRequest, on: date) -> dict[str, str]:
+    def _withheld(self, research: Research) -> dict[str, str]:
         """Trial → why it gives no card whatever is found: switched off, or what the record says."""
-        sent = (request.prefetch or {}).values()
-        research = research_in(sent, request.patient_id, on, self._settings.refusal_flags)
         withheld = dict.fromkeys(self._settings.trials_off, "off")
         withheld |= dict.fromkeys(research.joined, "joined")
         if research.refuses:
@@ -179,10 +167,7 @@ class HookService:
         return withheld
 
     def _research_templates(self) -> dict[str, str]:
-        if not self._settings.research_records:
-            return {}
-        wanted = {"research", "consents"} | ({"flags"} if self._settings.refusal_flags else set())
-        return {key: query for key, query in RESEARCH_TEMPLATES.items() if key in wanted}
+        return {key: RESEARCH_TEMPLATES[key] for key in research_keys(self._settings)}
 
     def _prefetched(self, request: HookRequest) -> Record:
         try:

@@ -47,8 +47,8 @@ def client(content: Content, folder: Path, **more: Any) -> FlaskClient:
     return create_app(own, content, lambda: date(2026, 3, 1)).test_client()
 
 
-def cards(service: FlaskClient, key: str, *resources: dict[str, Any]) -> list[Any]:
-    """The cards where one more prefetch key holds the resources."""
+def answered(service: FlaskClient, key: str, *resources: dict[str, Any]) -> dict[str, Any]:
+    """The answer where one more prefetch key holds the resources."""
     bundle = json.loads((bundled_fixtures() / "desmoid-ready" / "bundle.json").read_text("utf-8"))
     found: dict[str, list[Any]] = {}
     for entry in bundle["entry"]:
@@ -71,7 +71,38 @@ def cards(service: FlaskClient, key: str, *resources: dict[str, Any]) -> list[An
         },
     )
     assert answer.status_code == 200, answer.get_data(as_text=True)
-    return list(answer.get_json()["cards"])
+    return dict(answer.get_json())
+
+
+def cards(service: FlaskClient, key: str, *resources: dict[str, Any]) -> list[Any]:
+    return list(answered(service, key, *resources)["cards"])
+
+
+def held_back(service: FlaskClient, key: str, *resources: dict[str, Any]) -> Any:
+    """What the answer says of trials that concern the patient and give no card."""
+    said = answered(service, key, *resources).get("extension", {})
+    return said.get("org.trial-cds.without-card", [])
+
+
+def test_an_answer_without_a_card_says_why_where_a_trial_concerns_the_patient(
+    content: Content, tmp_path: Path
+) -> None:
+    """Silence after a refusal, or about a trial that was joined, is no breakdown."""
+    service = client(content, tmp_path)
+    ours = {"trial": "NCT05490667"}
+    assert held_back(service, "research") == []
+    assert held_back(service, "research", SUBJECT) == [ours | {"because": "joined"}]
+    assert held_back(service, "consents", REFUSAL) == [ours | {"because": "refused"}]
+    low = {
+        "resourceType": "Observation",
+        "status": "final",
+        "category": [{"coding": [{"code": "laboratory"}]}],
+        "code": {"coding": [{"system": "http://loinc.org", "code": "751-8"}]},
+        "subject": {"reference": "Patient/desmoid-ready"},
+        "effectiveDateTime": "2026-02-28",
+        "valueQuantity": {"value": 1.2, "unit": "10*9/L"},
+    }
+    assert held_back(service, "newest", low) == [ours | {"because": "ruled-out"}]
 
 
 def test_a_trial_that_the_patient_has_joined_gives_no_card(
