@@ -137,22 +137,27 @@ def assess_for_cards(
     age or sex fails and will not cease to within as many days. Where nobody can tell whether the
     target diagnosis stands, it is the only decision.
     """
+    if facts.patient.deceased:
+        return _assessment(facts, asked, ())
     determinations: list[Determination] = []
-    if not facts.patient.deceased:
-        concern = content.index.concern(facts, asked, near_days)
-        untold = frozenset(concern.untold)
-        for place in sorted((*concern.possible, *concern.untold)):
-            if place in untold:
-                head = content.heads[place]
-                determination = target_alone(head, decide_target(head, facts, asked))
-            else:
-                determination = determine(content.folders[place].trial, facts, asked)
-            determinations.append(determination)
-    return _assessment(facts, asked, determinations)
+    concern = content.index.concern(facts, asked, near_days)
+    untold = frozenset(concern.untold)
+    for place in sorted((*concern.possible, *concern.untold)):
+        head = content.heads[place]
+        if place in untold:
+            determination = target_alone(head, decide_target(head, facts, asked))
+        else:
+            determination = determine(content.folders[place].trial, facts, asked)
+        determinations.append(determination)
+    ruled_out = tuple(content.heads[place].id for place in concern.ruled_out)
+    return _assessment(facts, asked, determinations, ruled_out)
 
 
 def _assessment(
-    facts: Facts, asked: Evaluation, determinations: Sequence[Determination]
+    facts: Facts,
+    asked: Evaluation,
+    determinations: Sequence[Determination],
+    ruled_out: tuple[str, ...] = (),
 ) -> Assessment:
     patient = facts.patient
     return Assessment(
@@ -161,4 +166,5 @@ def _assessment(
         tuple(facts.problems),
         tuple(determinations),
         patient.deceased,
+        ruled_out,
     )

@@ -96,7 +96,7 @@ def cards_for(
         ]
     unreadable = [d for d in wanted if d.target.status is Status.UNKNOWN]
     if unreadable:
-        cards.append(_unreadable_card(assessment, unreadable))
+        cards.append(_unreadable_card(assessment, unreadable, settings.most_cards))
     return cards
 
 
@@ -271,15 +271,16 @@ def _override_reasons() -> list[dict[str, str]]:
 
 
 def _unreadable_card(
-    assessment: Assessment, determinations: Sequence[Determination]
+    assessment: Assessment, determinations: Sequence[Determination], most_named: int
 ) -> dict[str, Any]:
     """One card for all trials whose target diagnosis cannot be told: it never looks like 'none'."""
     trials = ", ".join(d.trial.id for d in determinations)
+    asked = trials if len(determinations) <= most_named else f"the {len(determinations):,} trials"
     says = [p.says for p in assessment.problems if p.kind in {"not-retrieved", "incomplete"}]
     lines = [
         (
             "The problem list could not be read completely, so nobody can say whether this patient "
-            f"has one of the diagnoses that {trials} ask for."
+            f"has one of the diagnoses that {asked} ask for."
         ),
         "This is not a statement that no trial fits.",
         *(f"- {says_one}" for says_one in dict.fromkeys(says)),

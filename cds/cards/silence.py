@@ -27,9 +27,9 @@ def without_card(
     """
     if assessment.deceased:
         return [{"because": DECEASED}]
+    concerned = [d.trial.id for d in assessment.determinations if d.target.status in _CONCERNED]
     return [
         {"trial": trial, "because": withheld.get(trial, RULED_OUT)}
-        for determination in assessment.determinations
-        if determination.target.status in _CONCERNED
-        if (trial := determination.trial.id) not in shown
+        for trial in sorted((*concerned, *assessment.ruled_out))
+        if trial not in shown
     ]

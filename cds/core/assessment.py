@@ -12,13 +12,18 @@ from cds.core.facts import Problem
 
 
 class Assessment(msgspec.Struct, frozen=True):
-    """What was found for one patient. A deceased patient has no determinations."""
+    """What was found for one patient. A deceased patient has no determinations.
+
+    `ruled_out` are trials of the patient's diagnosis that age or sex rules out, where nothing else
+    was determined of them because only cards were wanted.
+    """
 
     patient: str
     on: date
     problems: tuple[Problem, ...]
     determinations: tuple[Determination, ...]
     deceased: bool = False
+    ruled_out: tuple[str, ...] = ()
 
 
 def assessment_json(assessment: Assessment) -> dict[str, Any]:

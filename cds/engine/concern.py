@@ -30,10 +30,14 @@ _NOTHING = Finding(("",), "")
 
 
 class Concern(msgspec.Struct, frozen=True):
-    """Places of trials: those whose target diagnosis may stand, and those where none can tell."""
+    """Places of trials whose target diagnosis is not ruled out.
+
+    `untold`: nobody can tell whether it stands. `ruled_out`: age or sex speaks against them.
+    """
 
     possible: Sequence[int]
     untold: Sequence[int]
+    ruled_out: Sequence[int]
 
 
 class _Group(msgspec.Struct, frozen=True):
@@ -77,13 +81,14 @@ class TrialIndex:
             group.by_gates.setdefault(tuple(gates), []).append(place)
 
     def concern(self, facts: Facts, asked: Evaluation, near_days: int | None) -> Concern:
-        """The trials that could give a card on the day asked about.
+        """The trials that could give a card on the day asked about, and why others cannot.
 
-        Left out are those whose target diagnosis fails and, unless `near_days` is None, those whose
-        age or sex fails and will not cease to within as many days.
+        Age and sex rule a trial out where they fail and will not cease to within `near_days`;
+        where that is None they are not asked.
         """
         possible: list[int] = []
         untold: list[int] = []
+        ruled_out: list[int] = []
         touched = {at for key in facts.conditions for at in self._by_concept.get(key, ())}
         if _NOTHING.answer(facts, asked).gaps:  # nobody can tell what is not recorded
             for at, group in enumerate(self._quiet):
@@ -96,11 +101,11 @@ class TrialIndex:
                 untold += group.places()
             elif status is not Status.FAIL:
                 for gates, places in group.by_gates.items():
-                    if near_days is None or not any(
+                    against = near_days is not None and any(
                         _rules_out(gate, facts, asked, near_days, gated) for gate in gates
-                    ):
-                        possible += places
-        return Concern(sorted(possible), sorted(untold))
+                    )
+                    (ruled_out if against else possible).extend(places)
+        return Concern(sorted(possible), sorted(untold), sorted(ruled_out))
 
     def _file(self, group: _Group) -> None:
         """A finding is found again by its concepts; anything else is asked each time."""

@@ -276,6 +276,18 @@ def test_no_card_for_a_trial_that_concerns_the_patient_has_its_reason() -> None:
     assert without_card(dead, (), {}) == [{"because": "deceased"}]
 
 
+def test_where_conditions_cannot_be_read_few_trials_are_named_and_many_are_counted() -> None:
+    """A thousand ids would bury the sentence."""
+    unread = Facts(Patient("Patient/p"), retrieval={"Condition": Retrieval.NOT_RETRIEVED})
+    for count, named in ((2, "NCT00000000, NCT00000001 ask for"), (1000, "the 1,000 trials ask")):
+        untold = tuple(
+            determine(msgspec.structs.replace(TRIAL, id=f"NCT{n:08d}"), unread, Evaluation.of(ON))
+            for n in range(count)
+        )
+        (card,) = cards_for(Assessment("Patient/p", ON, (), untold), CardSettings())
+        assert f"one of the diagnoses that {named}" in card["detail"]
+
+
 def test_no_test_is_ordered_where_something_else_rules_the_trial_out() -> None:
     """No needle for nothing."""
     (card,) = cards(exposures=taken("2026-02-25"))

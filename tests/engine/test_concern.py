@@ -78,10 +78,11 @@ def records(draw: st.DrawFn) -> Facts:
 
 def asked_one_by_one(
     heads: list[Trial], facts: Facts, near_days: int | None
-) -> tuple[list[int], list[int]]:
-    """What the index must find: the trials that may concern the patient, and the untold ones."""
+) -> tuple[list[int], list[int], list[int]]:
+    """What the index must find: the possible trials, the untold and the ruled-out ones."""
     possible: list[int] = []
     untold: list[int] = []
+    ruled_out: list[int] = []
     for place, head in enumerate(heads):
         decisions = {one.id: decide(one, facts, ASKED) for one in head.criteria}
         target = decisions.pop("T").status
@@ -92,9 +93,9 @@ def asked_one_by_one(
         )
         if target is Status.UNKNOWN:
             untold.append(place)
-        elif target is not Status.FAIL and (near_days is None or not lasting):
-            possible.append(place)
-    return possible, untold
+        elif target is not Status.FAIL:
+            (ruled_out if near_days is not None and lasting else possible).append(place)
+    return possible, untold, ruled_out
 
 
 @given(st.lists(trials(), max_size=12), records(), st.sampled_from([None, NEAR_DAYS]))
@@ -102,4 +103,5 @@ def test_no_trial_is_left_out_that_could_give_a_card_and_none_is_added(
     heads: list[Trial], facts: Facts, near_days: int | None
 ) -> None:
     found = TrialIndex(heads).concern(facts, ASKED, near_days)
-    assert (list(found.possible), list(found.untold)) == asked_one_by_one(heads, facts, near_days)
+    told = (found.possible, found.untold, found.ruled_out)
+    assert told == asked_one_by_one(heads, facts, near_days)

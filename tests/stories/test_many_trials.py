@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from cds.assess import Content, assess, assess_facts, assess_for_cards, load_content
-from cds.cards.card import CardSettings, cards_for
+from cds.cards.card import CardSettings, cards_for, shown_trials
+from cds.cards.silence import without_card
 from cds.content.bundled import bundled_content
 from cds.content.compiled import CompiledTrials, write_compiled
 from cds.core.assessment import assessment_json
@@ -44,5 +45,7 @@ def test_leaving_out_trials_that_give_no_card_changes_no_card(
     quick = assess_for_cards(facts, content, story.asked, None if show_all else cards.near_days)
     whole = assess_facts(facts, content, story.asked)
     assert cards_for(quick, cards) == cards_for(whole, cards)
+    for given in ([], shown_trials(whole, cards)):
+        assert without_card(quick, given, {}) == without_card(whole, given, {})
     told = {one.trial.id: one for one in whole.determinations}
     assert all(told[one.trial.id].overall is one.overall for one in quick.determinations)
