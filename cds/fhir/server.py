@@ -303,6 +303,49 @@ class FhirConnection:
             return False
 
 
+class OneCall:
+    """Everything that one call asks of one FHIR server about one patient.
+
+    Connected when something is first asked, so that requests are counted and time is measured for
+    all of it together. A base that may not be called is no error: what is asked is not retrieved.
+    """
+
+    def __init__(
+        self,
+        servers: FhirServers,
+        base: str,
+        token: str | None,
+        patient_id: str,
+        deadline: Deadline,
+    ) -> None:
+        """Nothing is sent yet."""
+        self._servers = servers
+        self._asks = (base, token, deadline)
+        self._patient_id = patient_id
+        self._connection: FhirConnection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._connection is not None:
+            self._connection.__exit__(kind, problem, trace)
+
+    def fetch(self, wanted: Sequence[Search]) -> list[Fetched]:
+        """The answers, as `FhirConnection.fetch` gives them."""
+        if self._connection is None:
+            try:
+                self._connection = self._servers.connect(*self._asks)
+            except FhirFault as fault:
+                return [Fetched(one, Retrieval.NOT_RETRIEVED, (), fault.why) for one in wanted]
+        return self._connection.fetch(self._patient_id, wanted)
+
+
 def fetch_missing(  # noqa: PLR0913 - what one hook call knows
     servers: FhirServers,
     base: str,
@@ -311,13 +354,6 @@ def fetch_missing(  # noqa: PLR0913 - what one hook call knows
     wanted: Sequence[Search],
     deadline: Deadline,
 ) -> list[Fetched]:
-    """Connect, fetch, and let go: `FhirConnection.fetch` for callers that ask only once.
-
-    A base that may not be called is no error: everything wanted then is not retrieved.
-    """
-    try:
-        connection = servers.connect(base, token, deadline)
-    except FhirFault as fault:
-        return [Fetched(one, Retrieval.NOT_RETRIEVED, (), fault.why) for one in wanted]
-    with connection:
-        return connection.fetch(patient_id, wanted)
+    """Connect, fetch, and let go, for callers that ask only once."""
+    with OneCall(servers, base, token, patient_id, deadline) as call:
+        return call.fetch(wanted)

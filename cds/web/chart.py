@@ -1,64 +1,164 @@
 """Reading a chart from a FHIR server: what decides first, and the rest only where it matters.
 
-Most charts hold no target diagnosis of any trial. For those two requests are enough.
+Most charts hold no target diagnosis of any trial. For those two requests are enough. For the others
+the searches stand in the order of how many undecided criteria wait for them, so that what there is
+no time for is what matters least.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+from datetime import date
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from cds.core.criterion import Status
 from cds.core.facts import Retrieval
+from cds.engine.evaluate import decide
+from cds.engine.lab import Lab
+from cds.engine.medication import Medication
+from cds.engine.procedure import ProcedureDone
 from cds.fhir.facts import facts_from
 from cds.fhir.record import Record, merge, missing, record_from_fetched
 from cds.fhir.retrieved import Coverage
-from cds.fhir.search import FIRST, searches
+from cds.fhir.search import FIRST, MEDICATION_TYPES, searches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from cds.assess import Content
-    from cds.core.when import Evaluation
+    from cds.core.criterion import Characteristic, Criterion, Decision
+    from cds.core.when import Evaluation, Span
     from cds.fhir.search import Fetched, Search
 
     Fetch = Callable[[Sequence[Search]], Sequence[Fetched]]
     """Asks a FHIR server about the patient whose record it is."""
 
-NOT_ASKED = Coverage(
+_NO_TARGET = Coverage(
     Retrieval.NOT_RETRIEVED, "no trial's target diagnosis is recorded, so nobody asked for it"
 )
+_SETTLED = Coverage(
+    Retrieval.NOT_RETRIEVED, "it could not change what is shown, so nobody asked for it"
+)
+_OPEN = frozenset({Status.UNKNOWN, Status.REVIEW})
+_LISTS = MEDICATION_TYPES[:2]
 
 
-def completed_chart(record: Record, fetch: Fetch, content: Content, asked: Evaluation) -> Record:
+class Need(msgspec.Struct, frozen=True):
+    """What the undecided criteria wait for.
+
+    `waiting`: how many of them wait for a type, or a category of Observation. `recent`: the day
+    since when results count for most of those that look back for some time only. `settled`:
+    nothing that could be asked changes the answer, in words for the record.
+    """
+
+    waiting: Mapping[str, int] = msgspec.field(default_factory=dict)
+    recent: date | None = None
+    settled: Coverage | None = None
+
+    def rank(self, search: Search) -> int:
+        """Sorts searches: those that can settle the most come first."""
+        if search.is_unfiltered:
+            return -sum(n for name, n in self.waiting.items() if name.startswith("Observation:"))
+        return -self.waiting.get(search.covers, 0)
+
+
+def completed_chart(
+    record: Record,
+    fetch: Fetch,
+    content: Content,
+    asked: Evaluation,
+    near_days: int | None = None,
+) -> Record:
     """The record with what it lacks, as far as the server gives it.
 
     The Patient and the Conditions come first. Where they rule out every trial's target diagnosis,
-    or there is no Patient to evaluate, nothing else is asked, and the record says so.
+    or there is no Patient to evaluate, nothing else is asked, and the record says so. With
+    `near_days` only cards are wanted: nothing more is asked either for a trial that fails already
+    and will for longer than so many days.
 
     Raises:
         UnusableInput: an answer is no FHIR R4.
     """
-    record = _with(record, fetch, missing(record).intersection(FIRST))
+    record = _with(record, fetch, searches(missing(record).intersection(FIRST)))
     rest = missing(record).difference(FIRST)
-    if rest and not is_worth_asking(record, content, asked):
-        coverage = {**record.coverage, **dict.fromkeys(rest, NOT_ASKED)}
+    if not rest:
+        return record
+    need = needed(record, content, asked, near_days)
+    if need.settled is not None:
+        coverage = {**record.coverage, **dict.fromkeys(rest, need.settled)}
         return msgspec.structs.replace(record, coverage=coverage)
-    return _with(record, fetch, rest)
+    return _with(record, fetch, sorted(searches(rest, recent=need.recent), key=need.rank))
 
 
-def is_worth_asking(record: Record, content: Content, asked: Evaluation) -> bool:
-    """Whether more than Patient and Conditions can still change what is said."""
+def needed(record: Record, content: Content, asked: Evaluation, near_days: int | None) -> Need:
+    """What can still change the answer, given the Patient and the Conditions."""
     if record.patient is None:
-        return False
+        return Need(settled=_NO_TARGET)
     facts = facts_from(record, content.terminology, asked.zone, content.units)
     if facts.patient.deceased:
-        return False
-    concern = content.index.concern(facts, asked, None)
-    return bool(concern.possible or concern.untold)
+        return Need(settled=_NO_TARGET)
+    concern = content.index.concern(facts, asked, near_days)
+    if not concern.possible and not concern.untold:
+        anyone = near_days is not None and content.index.concern(facts, asked, None)
+        has_target = anyone and (anyone.possible or anyone.untold)
+        return Need(settled=_SETTLED if has_target else _NO_TARGET)
+    undecided: list[Criterion] = []
+    for place in concern.possible:
+        criteria = content.folders[place].trial.criteria
+        decisions = [decide(one, facts, asked) for one in criteria]
+        if near_days is None or not _ruled_out(decisions, asked, near_days):
+            undecided += [one.criterion for one in decisions if one.status in _OPEN]
+    for place in concern.untold:  # nobody can tell whether it is about this patient
+        head = content.heads[place]
+        trial = head if near_days is not None else content.folders[place].trial
+        undecided += [one for one in trial.criteria if near_days is None or one.id == head.target]
+    waiting = Counter(name for one in undecided for name in set(asks_about(one.form)))
+    if near_days is not None and missing(record).difference(FIRST).isdisjoint(waiting):
+        return Need(settled=_SETTLED)
+    return Need(waiting, _recent(undecided, asked))
 
 
-def _with(record: Record, fetch: Fetch, wanted: Collection[str]) -> Record:
+def _ruled_out(decisions: Iterable[Decision], asked: Evaluation, near_days: int) -> bool:
+    """Whether one of them fails, and will for longer than `near_days`.
+
+    The rest of the chart cannot undo that: it only adds reasons, and each puts the day off.
+    """
+    return any(
+        one.clears_on is None or (one.clears_on - asked.on).days > near_days
+        for one in decisions
+        if one.status is Status.FAIL
+    )
+
+
+def asks_about(form: Characteristic) -> Iterator[str]:
+    """The types, or categories of Observation, that a statement reads."""
+    if isinstance(form, Lab):
+        yield from (f"Observation:{category}" for category in form.categories)
+    elif isinstance(form, Medication):
+        yield from _LISTS
+    elif isinstance(form, ProcedureDone):
+        yield from form.types
+    for part in form.parts():
+        yield from asks_about(part)
+
+
+def _recent(criteria: Iterable[Criterion], asked: Evaluation) -> date | None:
+    """The first day of the look-back that most of the criteria share."""
+    spans = Counter(span for criterion in criteria for span in _look_backs(criterion.form))
+    return spans.most_common(1)[0][0].before(asked.on) if spans else None
+
+
+def _look_backs(form: Characteristic) -> Iterator[Span]:
+    if isinstance(form, Lab) and form.look_back is not None:
+        yield form.look_back
+    for part in form.parts():
+        yield from _look_backs(part)
+
+
+def _with(record: Record, fetch: Fetch, wanted: Sequence[Search]) -> Record:
     if not wanted:
         return record
-    return merge(record, record_from_fetched(fetch(searches(wanted)), record.patient_id))
+    return merge(record, record_from_fetched(fetch(wanted), record.patient_id))

@@ -7,34 +7,38 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cds.core.facts import Retrieval
-from cds.fhir.outbound import Deadline, Limits
+from cds.fhir.outbound import Limits
 from cds.fhir.record import UnusableInput, missing
 from cds.fhir.retrieved import Coverage
-from cds.fhir.server import FhirServers, fetch_missing
+from cds.fhir.server import FhirServers, OneCall
 from cds.web.chart import completed_chart
 from cds.web.errors import Refused
+from cds.web.habits import HABITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from cds.assess import Content
     from cds.core.when import Evaluation
+    from cds.fhir.outbound import Deadline
     from cds.fhir.record import Record
     from cds.fhir.search import Fetched, Search
     from cds.settings import FhirBase, Settings
+    from cds.web.habits import Habits
     from cds.web.request import HookRequest
 
 
 def fhir_servers(
     settings: Settings,
-    not_kept: Iterable[str] = (),
+    habits: Habits = HABITS["generic"],
     *,
     allow: Iterable[FhirBase] | None = None,
+    learning: bool = True,
 ) -> FhirServers:
     """The FHIR servers that the settings allow: one object for a process and an EHR's habits.
 
-    `not_kept`: medication types of which that EHR has no list, besides those of the settings.
-    `allow`: other servers than those of the settings.
+    `allow`: other servers than those of the settings. `learning`: worth finding out whether a
+    server takes batches, because more calls will follow.
     """
     limits = Limits(
         max_response_bytes=settings.max_response_bytes,
@@ -42,48 +46,58 @@ def fhir_servers(
         max_requests=settings.max_requests,
         page_size=settings.fhir_page_size,
     )
+    batch = {"yes": True, "no": False}.get(settings.fhir_batch, None if learning else False)
     return FhirServers(
         settings.fhir_allow if allow is None else allow,
         limits=limits,
-        not_kept={*settings.not_kept, *not_kept},
+        not_kept={*settings.not_kept, *habits.not_kept},
         pause=settings.fhir_pause_seconds,
         ca_file=None if settings.ca_bundle is None else str(settings.ca_bundle),
+        batch=batch,
+        by_category=habits.by_category,
     )
+
+
+def call_of(request: HookRequest, servers: FhirServers, deadline: Deadline) -> OneCall | None:
+    """The way to the FHIR server that a hook request names; None where it names none."""
+    if request.fhir_server is None:
+        return None
+    grant = request.fhir_authorization
+    token = None if grant is None else grant.access_token
+    return OneCall(servers, request.fhir_server, token, request.patient_id, deadline)
 
 
 def completed(  # noqa: PLR0913 - what one hook call knows
     record: Record,
-    request: HookRequest,
-    servers: FhirServers,
-    deadline: Deadline,
+    call: OneCall | None,
+    not_kept: frozenset[str],
     content: Content,
     asked: Evaluation,
+    near_days: int | None,
     heard: Callable[[Sequence[Fetched]], None] | None = None,
 ) -> Record:
     """The record with what the prefetch left out, as far as the server gives it in time.
 
-    Without anything missing, or without a server, nothing is asked; nor is the rest of a chart
-    that holds no target diagnosis. A server that may not be called is no error: what is missing
-    stays missing, and the card says so. `heard` is told what the server answered, round by round.
+    Without anything missing, or without a server, nothing is asked; nor is what cannot change the
+    cards (`near_days` as in `completed_chart`). A server that may not be called is no error: what
+    is missing stays missing, and the card says so. `heard` is told what the server answered, round
+    by round.
 
     Raises:
         Refused: 400 where the server's answers are no FHIR R4.
     """
-    record = without_lists(record, servers.not_kept)
-    base = request.fhir_server
-    if base is None or not missing(record):
+    record = without_lists(record, not_kept)
+    if call is None or not missing(record):
         return record
-    grant = request.fhir_authorization
-    token = None if grant is None else grant.access_token
 
     def fetch(wanted: Sequence[Search]) -> list[Fetched]:
-        answers = fetch_missing(servers, base, token, request.patient_id, wanted, deadline)
+        answers = call.fetch(wanted)
         if heard is not None:
             heard(answers)
         return answers
 
     try:
-        return completed_chart(record, fetch, content, asked)
+        return completed_chart(record, fetch, content, asked, near_days)
     except UnusableInput as problem:
         raise Refused(400, f"fhirServer: {problem}") from None
 

@@ -13,6 +13,7 @@ from cds.fhir.record import Record, UnusableInput
 from cds.settings import FhirBase
 from cds.web.chart import completed_chart
 from cds.web.fetch import fhir_servers
+from cds.web.habits import HABITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +42,8 @@ def servers_for(settings: Settings, base: str) -> FhirServers:
         RemoteFault: `base` is no address of a FHIR server that may be called.
     """
     try:
-        servers = fhir_servers(replace(settings, fhir_allow=(*settings.fhir_allow, FhirBase(base))))
+        allowed = replace(settings, fhir_allow=(*settings.fhir_allow, FhirBase(base)))
+        servers = fhir_servers(allowed, HABITS[settings.dialect], learning=False)
         servers.connect(base, None, Deadline.after(0)).__exit__(None, None, None)
     except FhirFault:
         message = "it is no usable FHIR base; write https://host/path, or http on this machine."

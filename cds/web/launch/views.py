@@ -16,7 +16,7 @@ from cds.fhir.facts import facts_from
 from cds.fhir.faults import FhirFault
 from cds.fhir.outbound import Deadline
 from cds.fhir.record import Record, UnusableInput
-from cds.fhir.server import FhirServers, fetch_missing
+from cds.fhir.server import FhirServers, OneCall
 from cds.settings import FhirBase
 from cds.store.fault import StoreFault
 from cds.web.chart import completed_chart
@@ -30,11 +30,10 @@ from cds.web.report.views import page_headers, plain_page
 from cds.web.sessions import Cookies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from datetime import date
 
     from cds.assess import Content
-    from cds.fhir.search import Fetched, Search
     from cds.settings import Settings
     from cds.store.database import Store
     from cds.web.launch.authorization import Configuration, Granted, Pending
@@ -75,8 +74,7 @@ class Launcher:
         settings = site.settings
         allowed = (*settings.fhir_allow, *(FhirBase(ehr.iss) for ehr in ehrs.listed))
         self._servers = {
-            name: fhir_servers(settings, habits.not_kept, allow=allowed)
-            for name, habits in HABITS.items()
+            name: fhir_servers(settings, habits, allow=allowed) for name, habits in HABITS.items()
         }
         self._redirect = f"{site.address.rstrip('/')}{PREFIX}/callback"
         self._ca_file = None if settings.ca_bundle is None else str(settings.ca_bundle)
@@ -146,15 +144,12 @@ class Launcher:
         self, ehr: Ehr, token: str, patient: str, asked: Evaluation, deadline: Deadline
     ) -> Record:
         servers = self._servers[ehr.dialect or self._site.settings.dialect]
-
-        def fetch(wanted: Sequence[Search]) -> list[Fetched]:
-            return fetch_missing(servers, ehr.iss, token, patient, wanted, deadline)
-
         empty = Record(patient, None, {}, {}, {})
-        try:
-            record = completed_chart(empty, fetch, self._site.content, asked)
-        except UnusableInput:
-            raise LaunchFault(Why.CHART) from None
+        with OneCall(servers, ehr.iss, token, patient, deadline) as call:
+            try:
+                record = completed_chart(empty, call.fetch, self._site.content, asked)
+            except UnusableInput:
+                raise LaunchFault(Why.CHART) from None
         if record.patient is None:
             raise LaunchFault(Why.CHART)
         return record
