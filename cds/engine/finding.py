@@ -129,5 +129,5 @@ def _says(condition: Condition, mark: Mark) -> str:
     if condition.doubtful:
         words.append("not confirmed")
     if not mark.decides:
-        words.append("not a verified code")
+        words.append("not confirmed by its code")
     return f"{condition.display} ({', '.join(words)})"

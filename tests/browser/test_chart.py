@@ -79,7 +79,7 @@ def test_a_patient_without_a_target_diagnosis_gives_a_sentence_and_no_card(
 ) -> None:
     open_chart(page, demo, "ordinary-chart")
     expect(page.locator(".card")).to_have_count(0)
-    expect(page.locator("#cards")).to_contain_text("No card. Either no trial")
+    expect(page.locator("#cards")).to_contain_text("No card. The record was read; it holds no trial's diagnosis.")
 
 
 def test_the_same_cards_come_by_prefetch_by_fhir_and_half_and_half(page: Page, demo: str) -> None:

@@ -5,8 +5,9 @@ import { feedback } from "./hook.js";
 
 const EXTENSION = "org.trial-cds.assessment";
 const INDICATORS = { info: "For information", warning: "Warning", critical: "Critical" };
-const MARKS = { "✗": "fail", "?": "unknown", "☐": "review" };
+const MARKS = { "✗": "fail", "?": "unknown", "☐": "review", "✓": "pass" };
 const MANY = 3; // suggestions, above which they are shown small
+const MOST = 6; // suggestions, above which the rest is folded away
 const dismissed = new Map(); // card uuid → the reason given
 const accepted = new Map(); // suggestion uuid → what was made
 
@@ -15,6 +16,7 @@ export const topicOf = (card) => card.extension?.[EXTENSION]?.trial ?? card.sour
 
 /** Elements for cards; `before` has earlier summaries by topic, `changed` is told of new orders. */
 export async function cardElements(cards, before, changed) {
+  if (!cards.length) return [];
   const details = cards.map((card) => card.detail ?? "");
   const { html } = await tell("/demo/markdown", { texts: details });
   return cards.map((card, number) =>
@@ -92,8 +94,10 @@ function linksOf(card) {
 function suggestionParts(card, says, changed) {
   if (!card.suggestions?.length) return [];
   const many = card.suggestions.length > MANY;
-  const list = el("ul", { class: many ? "suggestions many" : "suggestions" });
-  for (const suggestion of card.suggestions) {
+  const kind = many ? "suggestions many" : "suggestions";
+  const list = el("ul", { class: kind });
+  const rest = el("ul", { class: kind });
+  for (const [number, suggestion] of card.suggestions.entries()) {
     const button = el("button", { type: "button", class: "main", text: suggestion.label });
     const made = el("span", { class: "made" });
     const taken = (what) => {
@@ -116,7 +120,12 @@ function suggestionParts(card, says, changed) {
         says.textContent = `Not done: ${problem.message}`;
       }
     });
-    list.append(el("li", {}, button, made));
+    (number < MOST ? list : rest).append(el("li", {}, button, made));
+  }
+  if (rest.children.length) {
+    const open = card.suggestions.slice(MOST).some((one) => accepted.has(one.uuid));
+    list.append(el("li", { class: "more-orders" },
+      el("details", { open }, el("summary", { text: `${rest.children.length} more orders` }), rest)));
   }
   return [list];
 }

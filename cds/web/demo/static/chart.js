@@ -13,6 +13,15 @@ let turn = 0; // only the newest call may show its answer
 let shown = new Map(); // topic → summary of the cards on the screen
 let last = null; // the last call, for "What was sent"
 
+const WITHOUT_CARD = "org.trial-cds.without-card";
+const REASONS = {
+  "ruled-out": "something rules the patient out, and time alone will not change that soon",
+  joined: "the patient is a candidate for it, or on it",
+  refused: "the patient does not want to be asked about research",
+  muted: "its card was dismissed, and stays away for a while",
+  off: "this site switched it off",
+  deceased: "the patient is recorded as deceased",
+};
 const modeNow = () => modes.find((mode) => mode.checked).value;
 const plural = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
 
@@ -43,7 +52,8 @@ async function show({ answer, status, gathering, answering, request }, calls) {
     return;
   }
   const { cards } = answer;
-  const elements = cards.length ? await cardElements(cards, shown, refresh) : [noCard()];
+  const elements = await cardElements(cards, shown, refresh);
+  elements.push(...heldBack(answer));
   byId("cards").replaceChildren(...elements);
   byId("advice").scrollTop = 0; // what changed stands first
   showGone(cards);
@@ -54,9 +64,20 @@ async function show({ answer, status, gathering, answering, request }, calls) {
     `${plural(cards.length, "card")}: ${sent}answered in ${Math.round(answering)} ms${read}.`;
 }
 
-function noCard() {
-  return el("p", { class: "notice quiet", text:
-    "No card. Either no trial's diagnosis is recorded, or something rules the patient out. Most charts look like this." });
+/** Why trials give no card, as the answer itself says it: silence is no breakdown. */
+function heldBack(answer) {
+  const held = answer.extension?.[WITHOUT_CARD] ?? [];
+  if (!held.length && answer.cards.length) return [];
+  const none = answer.cards.length ? "" : "No card. The record was read; ";
+  if (!held.length) {
+    const says = `${none}it holds no trial's diagnosis. Most charts look like this.`;
+    return [el("p", { class: "notice quiet", text: says })];
+  }
+  const lines = held.map(({ trial, because }) =>
+    el("li", { text: `${trial ? `${trial}: ` : ""}${REASONS[because] ?? because}.` }));
+  return [el("div", { class: "notice quiet" },
+    el("p", { text: `${none}${none ? "t" : "T"}he answer says why:` }),
+    el("ul", { class: "held" }, ...lines))];
 }
 
 function showGone(cards) {
