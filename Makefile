@@ -7,13 +7,13 @@ BIN := .venv/bin
 SETUP := @PYTHON="$(PYTHON)" sh tools/setup.sh
 
 # What `make test-all` and `make check` run. Add the name of a new target here.
-TESTS := test test-browser test-hapi test-spark
+TESTS := test test-browser test-hapi test-postgres test-spark
 CHECKS := lint types contracts
 
 .DEFAULT_GOAL := help
 # Two targets at once would both make .venv.
 .NOTPARALLEL:
-.PHONY: help setup demo hapi test test-hapi test-browser test-spark test-all check lint types contracts format lock clean mutate review golden
+.PHONY: help setup demo hapi test test-hapi test-browser test-postgres test-spark test-all check lint types contracts format lock clean mutate review golden
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,12 @@ hapi: ## a HAPI FHIR server on loopback with the invented patients, until Ctrl-C
 test-hapi: ## the same answers through a real HAPI FHIR server, which it starts (Java 17, Maven)
 	$(SETUP)
 	$(BIN)/pytest tests/hapi $(if $(TRIAL_CDS_TEST_FHIR_BASE),--force-enable-socket)
+
+# The server runs as an unprivileged user, on a socket in a folder that goes away.
+test-postgres: ## the tests of the store on a real PostgreSQL, which it starts (Debian's postgresql)
+	$(SETUP)
+	@sh tools/postgresql.sh
+	TRIAL_CDS_TEST_DATABASE=postgresql $(BIN)/pytest tests/store
 
 test-spark: ## the same rows from a Spark cluster of two executors on this machine (Java 17)
 	$(SETUP) spark

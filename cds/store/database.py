@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.pool import ConnectionPoolEntry
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK_SECONDS = 2.0
 _MIGRATION_LOCK = 7_319_045_112  # any number, the same in every process of this product
 
@@ -193,7 +193,7 @@ def _begin(connection: Connection) -> None:
 def _migrate(engine: Engine) -> None:
     """Bring the tables to the newest shape; processes that start together take turns."""
     config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             lock = text("SELECT pg_advisory_xact_lock(:lock)")

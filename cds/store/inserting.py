@@ -13,17 +13,22 @@ if TYPE_CHECKING:
 
 
 def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
-    """Insert the row unless one with the same key is there; whether it was new."""
-    if connection.dialect.name == "postgresql":
-        statement: Any = postgresql.insert(table).values(row).on_conflict_do_nothing()
-    else:
-        statement = sqlite.insert(table).values(row).on_conflict_do_nothing()
-    return bool(connection.execute(statement).rowcount)
+    """Insert the row unless one with the same key is there; whether it was new.
+
+    The database is asked for the row's key: not every driver counts what was inserted.
+    """
+    statement = _insert(connection, table).values(row).on_conflict_do_nothing()
+    new = connection.execute(statement.returning(*table.primary_key))
+    return new.first() is not None
 
 
 def put(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
     """Insert the row, in place of one with the same primary key."""
-    insert: Any = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
     keys = [column.name for column in table.primary_key]
     changed = {name: value for name, value in row.items() if name not in keys}
-    connection.execute(insert.values(row).on_conflict_do_update(index_elements=keys, set_=changed))
+    statement = _insert(connection, table).values(row)
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))
+
+
+def _insert(connection: Connection, table: Table) -> Any:  # noqa: ANN401 - either one's own kind
+    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)

@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
 
-from cds.store.database import Store
+from cds.store.database import MIGRATIONS, Store
 from cds.store.fault import StoreFault
 from cds.store.seen import SeenTokens
 from cds.store.tables import metadata
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'deep' / 'store.db'}"
-
-
-def test_the_folder_and_the_tables_are_made_where_they_are_missing(
-    url: str, tmp_path: Path
-) -> None:
-    Store(url).open()
-    with sqlite3.connect(tmp_path / "deep" / "store.db") as direct:
-        names = {name for (name,) in direct.execute("SELECT name FROM sqlite_master")}
-        (journal,) = direct.execute("PRAGMA journal_mode").fetchone()
-    direct.close()
-    assert {"feedback", "seen_tokens", "alembic_version"} <= names
-    assert journal == "wal"
 
 
 def test_the_migrations_make_exactly_the_tables_that_the_code_knows(url: str) -> None:
@@ -72,7 +53,8 @@ def test_a_token_is_first_once_whichever_process_sees_it(url: str) -> None:
 
 
 def test_a_token_is_first_once_among_threads(url: str) -> None:
-    seen = SeenTokens(Store(url))
+    store = Store(url)
+    seen = SeenTokens(store)
     firsts: list[bool] = []
 
     def use() -> None:
@@ -83,6 +65,7 @@ def test_a_token_is_first_once_among_threads(url: str) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+    store.close()
     assert firsts.count(True) == 1
 
 
@@ -105,30 +88,39 @@ def test_tokens_are_forgotten_when_nobody_would_accept_them_anyway(url: str) -> 
     assert kept == 1
 
 
+def test_a_store_of_a_newer_release_is_left_alone(url: str) -> None:
+    store = Store(url)
+    with store.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    store.close()
+    with pytest.raises(StoreFault, match="newer release"):
+        Store(url).open()
+
+
+def test_every_step_of_the_tables_history_can_be_taken_back(url: str) -> None:
+    Store(url).open()
+    engine = create_engine(url)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    for step in ("base", "head"):
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            (command.downgrade if step == "base" else command.upgrade)(config, step)
+    engine.dispose()
+
+
+def test_workers_that_start_together_make_the_tables_once(url: str) -> None:
+    program = "import sys; from cds.store.database import Store; Store(sys.argv[1]).open()"
+    running = [subprocess.Popen([sys.executable, "-c", program, url]) for _ in range(4)]
+    assert [process.wait() for process in running] == [0, 0, 0, 0]
+
+
 @pytest.mark.parametrize(
     "address", ["sqlite://", "sqlite:///:memory:", "nothing", "", "oracle://x/y", "sqlite:////"]
 )
 def test_an_address_that_cannot_be_a_store_is_refused_with_a_sentence(address: str) -> None:
     with pytest.raises(StoreFault, match=r"^TRIAL_CDS_DATABASE_URL: .+\.$"):
         Store(address).open()
-
-
-def test_a_file_that_is_no_database_is_refused_without_its_path_or_content(
-    tmp_path: Path,
-) -> None:
-    (tmp_path / "store.db").write_text("something else entirely, and long enough " * 50)
-    with pytest.raises(StoreFault) as fault:
-        Store(f"sqlite:///{tmp_path / 'store.db'}").open()
-    assert str(tmp_path) not in str(fault.value)
-
-
-def test_a_store_of_a_newer_release_is_left_alone(url: str, tmp_path: Path) -> None:
-    Store(url).open()
-    with sqlite3.connect(tmp_path / "deep" / "store.db") as direct:
-        direct.execute("UPDATE alembic_version SET version_num = '9999'")
-    direct.close()
-    with pytest.raises(StoreFault, match="newer release"):
-        Store(url).open()
 
 
 def test_a_password_in_the_address_is_in_no_message() -> None:

@@ -1,0 +1,35 @@
+"""SQLite's own files: where they lie, how they are made, what is no database."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cds.store.database import Store
+from cds.store.fault import StoreFault
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_folder_and_the_tables_are_made_where_they_are_missing(
+    url: str, tmp_path: Path
+) -> None:
+    Store(url).open()
+    with sqlite3.connect(tmp_path / "deep" / "store.db") as direct:
+        names = {name for (name,) in direct.execute("SELECT name FROM sqlite_master")}
+        (journal,) = direct.execute("PRAGMA journal_mode").fetchone()
+    direct.close()
+    assert {"feedback", "seen_tokens", "alembic_version"} <= names
+    assert journal == "wal"
+
+
+def test_a_file_that_is_no_database_is_refused_without_its_path_or_content(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "store.db").write_text("something else entirely, and long enough " * 50)
+    with pytest.raises(StoreFault) as fault:
+        Store(f"sqlite:///{tmp_path / 'store.db'}").open()
+    assert str(tmp_path) not in str(fault.value)
