@@ -26,6 +26,7 @@ COMMANDS = (
     "check",
     "review",
     "coverage",
+    "diff",
     "explain-code",
     "widen",
 )
