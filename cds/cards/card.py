@@ -17,7 +17,7 @@ import msgspec
 from cds.cards.detail import detail, many_detail
 from cds.cards.next_step import needed
 from cds.cards.orders import Orderable, Words, suggestions
-from cds.cards.words import counted, listed, readable, shortened, spoken_date
+from cds.cards.words import counted, listed, plain, readable, shortened, spoken_date
 from cds.core.assessment import card_extension
 from cds.core.criterion import Overall, Status
 
@@ -52,7 +52,8 @@ class CardSettings(msgspec.Struct, frozen=True):
     `most_cards`: above so many relevant trials one card speaks for all of them.
     `one_action_per_suggestion`: for clients that carry out only the first action. `most_rows`: at
     most so many lines for each status on a card, for a narrow side bar (None: the usual number).
-    `dated` is the fixed evaluation date of a demonstration, said on each card.
+    `dated` is the fixed evaluation date of a demonstration, said on each card. `notes` are lines
+    that people add to the card about a trial: how far its questions are answered, whom to call.
     """
 
     labels: Mapping[str, str] = {}
@@ -64,6 +65,7 @@ class CardSettings(msgspec.Struct, frozen=True):
     most_rows: int | None = None
     most_cards: int = 5
     dated: bool = False
+    notes: Mapping[str, tuple[str, ...]] = {}
 
     @property
     def words(self) -> Words:
@@ -144,7 +146,8 @@ def trial_card(
             settings.words,
             dated=settings.dated,
             most_rows=settings.most_rows,
-        ),
+        )
+        + "".join(f"\n\n{plain(note)}" for note in settings.notes.get(trial.id, ())),
         "source": {
             "label": f"trial-cds · {trial.id} · {trial.sponsor}",
             "url": trial.url,

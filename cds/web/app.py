@@ -90,7 +90,7 @@ def create_app(
     _register_discovery(app, HookService(settings, content, today, reports, kept), door, settings)
     app.register_blueprint(reports.pages())
     if settings.launch is not None and sessions is not None:
-        site = Site(settings, content, today, store, reports, sessions, address, door.gate)
+        site = Site(settings, content, today, store, reports, sessions, address, door.gate, kept)
         app.register_blueprint(launch_pages(Launcher(site, _ehrs(settings.launch)), site))
     _register_feedback(app, settings, store, door)
     _register_health(app, content, store)

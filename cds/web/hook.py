@@ -16,6 +16,7 @@ from cds.fhir.prefetch import TEMPLATES
 from cds.fhir.record import UnusableInput, record_from_prefetch
 from cds.fhir.research import TEMPLATES as RESEARCH_TEMPLATES
 from cds.store.fault import StoreFault
+from cds.web.attesting.questions import answers_for, notes_on
 from cds.web.errors import Refused
 from cds.web.fetch import call_of, completed, fhir_servers
 from cds.web.habits import HABITS
@@ -26,14 +27,16 @@ from cds.web.request import HOOK, SERVICE, read_request
 from cds.web.research import asked_research, prefetched_research, research_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Sequence
     from datetime import date
 
     from cds.assess import Content
+    from cds.core.assessment import Assessment
     from cds.fhir.outbound import Deadline
     from cds.fhir.record import Record
     from cds.fhir.research import Research
     from cds.settings import Settings
+    from cds.web.attesting.questions import Standing
     from cds.web.kept.service import Keeper
     from cds.web.report.links import ReportService
     from cds.web.request import HookRequest
@@ -142,8 +145,21 @@ class HookService:
                 withheld |= self._withheld(research)
                 cards = msgspec.structs.replace(cards, trials_off=frozenset(withheld))
                 shown = shown_trials(assessment, cards)
-            reader = f"{caller.issuer or ''}|{request.user}"
-            pages = self._reports.addresses(assessment, facts, trials=shown, reader=reader)
+            said = self._answers(patient, assessment, shown, asked.on)
+            against = [trial for trial, one in said.items() if one.against is not None]
+            withheld |= dict.fromkeys(against, "attested")
+            cards = msgspec.structs.replace(
+                cards, trials_off=frozenset(withheld), notes=notes_on(said)
+            )
+            shown = [trial for trial in shown if trial not in withheld]
+            pages = self._reports.addresses(
+                assessment,
+                facts,
+                trials=shown,
+                reader=f"{caller.issuer or ''}|{request.user}",
+                subject=patient,
+                ruled_out=against,
+            )
             given = cards_for(assessment, cards, pages)
             read = input_of(request, servers.not_kept, listening.rounds)
             call = Answered(
@@ -157,6 +173,15 @@ class HookService:
         silent = without_card(assessment, shown, withheld)
         why = {"extension": {EXTENSION: silent}} if silent else {}
         return Answer(msgspec.json.encode({"cards": given, **why}), name)
+
+    def _answers(
+        self, patient: Sequence[str], assessment: Assessment, trials: Collection[str], on: date
+    ) -> dict[str, Standing]:
+        """What people answered to the questions of trials that are about to give a card."""
+        if not trials or self._settings.attestation_days == 0:
+            return {}
+        asked = [d for d in assessment.determinations if d.trial.id in trials]
+        return answers_for(self._kept.store, patient, asked, on)
 
     def _withheld(self, research: Research) -> dict[str, str]:
         """Trial → why it gives no card whatever is found: switched off, or what the record says."""

@@ -99,6 +99,11 @@ class Keeper:
         self._keys: SiteKeys | None = None
         self._lock = threading.Lock()
 
+    @property
+    def store(self) -> Store:
+        """Where everything is kept."""
+        return self._store
+
     def open(self) -> None:
         """Read the site keys, and make one where there is none.
 

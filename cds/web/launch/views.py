@@ -22,6 +22,7 @@ from cds.store.fault import StoreFault
 from cds.web.chart import completed_chart
 from cds.web.fetch import fhir_servers
 from cds.web.habits import HABITS
+from cds.web.kept.service import namespace
 from cds.web.launch.authorization import begun, exchanged, read_configuration
 from cds.web.launch.fault import LaunchFault, Why
 from cds.web.launch.identity import User, keys_at, user_of
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from cds.assess import Content
     from cds.settings import Settings
     from cds.store.database import Store
+    from cds.web.kept.service import Keeper
     from cds.web.launch.authorization import Configuration, Granted, Pending
     from cds.web.launch.registrations import Ehr, Ehrs
     from cds.web.limits import Gate
@@ -62,6 +64,7 @@ class Site(NamedTuple):
     sessions: Sessions
     address: str
     gate: Gate
+    kept: Keeper
 
 
 class Launcher:
@@ -132,9 +135,8 @@ class Launcher:
         facts = facts_from(record, site.content.terminology, asked.zone, site.content.units)
         assessment = assess_facts(facts, site.content, asked)
         session = site.sessions.made(pending.iss, user.key, user.name)
-        address = site.reports.launched(
-            assessment, facts, reader=session.reader, base=str(ehr.base)
-        )
+        subject = site.kept.keys().patients(namespace(ehr.iss, None), patient)
+        address = site.reports.launched(assessment, facts, reader=session.reader, subject=subject)
         response = redirect(address, 303)
         assert isinstance(response, Response)  # noqa: S101 - Flask's own, told to mypy
         site.sessions.begin(response, session)

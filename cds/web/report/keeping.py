@@ -40,7 +40,8 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     """Everything that was known of one patient on one day, and the trials that cards were about.
 
     `content` is the digest of the trials and mappings; other content might say other things.
-    `dated`: the day was fixed by a setting. The rest is what `Facts` holds.
+    `dated`: the day was fixed by a setting. `subject` are the names under which the patient may
+    stand in the store. The rest is what `Facts` holds.
     """
 
     content: str
@@ -57,10 +58,17 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     totals: dict[str, int]
     retrieval: dict[str, Retrieval]
     problems: tuple[Problem, ...]
+    subject: tuple[str, ...] = ()
 
 
-def kept_of(
-    facts: Facts, content: Content, on: date, trials: Collection[str], *, dated: bool
+def kept_of(  # noqa: PLR0913 - what was known, of whom, when
+    facts: Facts,
+    content: Content,
+    on: date,
+    trials: Collection[str],
+    *,
+    dated: bool,
+    subject: Sequence[str] = (),
 ) -> Kept:
     """The facts as they are kept. Concepts that no mapping knows are asked for by no criterion."""
     concepts = content.labels
@@ -79,6 +87,7 @@ def kept_of(
         dict(facts.totals),
         dict(facts.retrieval),
         tuple(facts.problems),
+        tuple(subject),
     )
 
 

@@ -13,12 +13,15 @@ from cds.core.assessment import card_extension
 from cds.core.criterion import Status
 from cds.store.fault import StoreFault
 from cds.store.pages import Pages
+from cds.web.attesting.page import Attesting
+from cds.web.attesting.views import add_answers
 from cds.web.report.keeping import kept_of
 from cds.web.report.sealing import Links, address_of, new_token, seal
 from cds.web.report.views import PREFIX, Reader, report_pages
+from cds.web.sessions import Cookies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from flask import Blueprint
 
@@ -49,6 +52,8 @@ class ReportService:
         self._sessions = sessions
         self._settings = settings
         self._content = content
+        self._store = store
+        self._cookies = Cookies(address)
         self._pages = Pages(store)
         self._links = Links()
         self._base = f"{address.rstrip('/')}{PREFIX}"
@@ -75,20 +80,29 @@ class ReportService:
             self._clock,
             self._sessions,
         )
-        return report_pages(reader, self._settings.frame_ancestors)
+        days = settings.attestation_days
+        attesting = Attesting(self._store, days) if days else None
+        pages = report_pages(reader, settings.frame_ancestors, attesting)
+        if attesting is not None:
+            add_answers(pages, reader, attesting, self._cookies)
+        return pages
 
-    def addresses(
+    def addresses(  # noqa: PLR0913 - what was found, and for whom
         self,
         assessment: Assessment,
         facts: Facts,
         *,
         trials: Collection[str],
         reader: str,
+        subject: Sequence[str] = (),
+        ruled_out: Collection[str] = (),
     ) -> Mapping[str, str]:
         """Trial → the address of its page, and "" → that of all of them; empty where none is given.
 
         `reader` is who asked, as the hook says it: the same reader gets the same link for the same
-        determinations. A store that fails costs the link, never the card.
+        determinations. `subject` are the names under which the patient may stand in the store.
+        `ruled_out` are trials that give no card because somebody answered so; they stand on the
+        page of all trials. A store that fails costs the link, never the card.
         """
         if not trials or not self.given:
             return {}
@@ -98,7 +112,14 @@ class ReportService:
             said.update(msgspec.json.encode(card_extension(assessment, determination)))
         token = self._links.token(reader, assessment.patient, said.hexdigest())
         dated = self._settings.on is not None
-        kept = kept_of(facts, self._content, assessment.on, trials, dated=dated)
+        kept = kept_of(
+            facts,
+            self._content,
+            assessment.on,
+            (*trials, *ruled_out),
+            dated=dated,
+            subject=subject,
+        )
         now = int(self._clock())
         try:
             self._keep(token, seal(kept, token), now)
@@ -114,12 +135,12 @@ class ReportService:
         facts: Facts,
         *,
         reader: str,
-        base: str,
+        subject: Sequence[str],
     ) -> str:
         """Keep the page of a chart that was launched, for its reader alone; gives its address.
 
-        Every trial whose target diagnosis may hold is on it, whatever else rules it out. `base` is
-        the FHIR base that the chart is from.
+        Every trial whose target diagnosis may hold is on it, whatever else rules it out. `subject`
+        are the names under which the patient may stand in the store.
 
         Raises:
             StoreFault: the database cannot be written now.
@@ -130,7 +151,7 @@ class ReportService:
             if determination.target.status is not Status.FAIL
         ]
         dated = self._settings.on is not None
-        kept = kept_of(facts, self._content, assessment.on, trials, dated=dated)
+        kept = kept_of(facts, self._content, assessment.on, trials, dated=dated, subject=subject)
         token, now = new_token(), int(self._clock())
         self._keep(token, seal(kept, token), now)
         self._pages.open(address_of(token) or "", reader=reader, now=now)  # it is theirs from now

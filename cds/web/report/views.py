@@ -10,6 +10,7 @@ import msgspec
 from flask import Blueprint, Response, request
 
 from cds.store.fault import StoreFault
+from cds.web.attesting.person import me_of
 from cds.web.report.drawing import HEIGHT, WIDTH, axis_of, bar_of, chart_of
 from cds.web.report.keeping import Kept, report_from
 from cds.web.report.sealing import address_of, unsealed
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from cds.assess import Content
     from cds.store.pages import KeptPage, Pages
+    from cds.web.attesting.page import Attesting
     from cds.web.report.model import Report, Row, TrialReport
     from cds.web.sessions import Sessions
 
@@ -33,7 +35,7 @@ _LATER = HTTPStatus.SERVICE_UNAVAILABLE
 _kept = msgspec.json.Decoder(Kept)
 
 
-class _Closed(Exception):  # noqa: N818 - a decision, not an accident
+class Closed(Exception):  # noqa: N818 - a decision, not an accident
     """The page is not shown; `status` says why."""
 
     def __init__(self, status: HTTPStatus) -> None:
@@ -42,9 +44,14 @@ class _Closed(Exception):  # noqa: N818 - a decision, not an accident
 
 
 class Visit(NamedTuple):
-    """A page that is read. `user` is who reads it, as a sign-on or a launch says; None: unknown."""
+    """A page that is read.
+
+    `subject` are the names under which the patient may stand in the store. `user` is who reads it,
+    as a sign-on or a launch says; None: unknown.
+    """
 
     report: Report
+    subject: tuple[str, ...] = ()
     user: str | None = None
     name: str = ""
 
@@ -76,7 +83,7 @@ class Reader:
         """The report behind a link.
 
         Raises:
-            _Closed: the link is none, has ended or is somebody else's, or nobody has signed on.
+            Closed: the link is none, has ended or is somebody else's, or nobody has signed on.
         """
         return self.visit(token).report
 
@@ -84,7 +91,7 @@ class Reader:
         """The report behind a link, and who reads it.
 
         Raises:
-            _Closed: the link is none, has ended or is somebody else's, or nobody has signed on.
+            Closed: the link is none, has ended or is somebody else's, or nobody has signed on.
         """
         address = address_of(token)
         try:
@@ -94,12 +101,12 @@ class Reader:
             reader = self._signed_on()
             kept = None if address is None else self._kept(address, reader)
         except StoreFault:
-            raise _Closed(_LATER) from None
+            raise Closed(_LATER) from None
         if kept is None:
-            raise _Closed(_ENDED)
+            raise Closed(_ENDED)
         if not kept.reader_fits:
-            raise _Closed(_OTHER_READER)
-        return Visit(self._opened(kept, token), reader, reader or "")
+            raise Closed(_OTHER_READER)
+        return self._opened(kept, token)._replace(user=reader, name=reader or "")
 
     def _launched(self, address: str, token: str) -> Visit | None:
         """A page that this browser's launch led to; None where it is no such page."""
@@ -109,50 +116,53 @@ class Reader:
         kept = self._kept(address, session.reader, claim=False)
         if kept is None or not kept.reader_fits:
             return None
-        return Visit(self._opened(kept, token), session.user or None, session.name)
+        visit = self._opened(kept, token)
+        return visit._replace(user=session.user or None, name=session.name)
 
     def _signed_on(self) -> str | None:
         if self._sign_on is None:
             return None
         reader = request.headers.get(self._sign_on, "").strip()
         if not reader:
-            raise _Closed(_NO_READER)
+            raise Closed(_NO_READER)
         return reader
 
     def _kept(self, address: str, reader: str | None, *, claim: bool = True) -> KeptPage | None:
         return self._pages.open(address, reader=reader, now=int(self._clock()), claim=claim)
 
-    def _opened(self, page: KeptPage, token: str) -> Report:
+    def _opened(self, page: KeptPage, token: str) -> Visit:
         """The report, made now of what was known when the card was given."""
         known = unsealed(page.sealed, token, _kept)
         report = None if known is None else report_from(known, self._content, self._zone)
-        if report is None:
-            raise _Closed(_ENDED)
-        return report
+        if known is None or report is None:
+            raise Closed(_ENDED)
+        return Visit(report, known.subject)
 
 
-def report_pages(reader: Reader, frame_ancestors: tuple[str, ...]) -> Blueprint:
-    """The blueprint with the pages; `frame_ancestors` are origins that may show them in a frame."""
+def report_pages(
+    reader: Reader, frame_ancestors: tuple[str, ...], attesting: Attesting | None = None
+) -> Blueprint:
+    """The blueprint with the pages; `frame_ancestors` are origins that may show them in a frame.
+
+    Without `attesting` nobody can answer the questions of a trial.
+    """
     pages = Blueprint("determinations", __name__, url_prefix=PREFIX, static_folder="static")
     headers = page_headers(frame_ancestors)
 
     @pages.get("/<string(length=43):token>")
     def all_trials(token: str) -> Response:
-        report = reader.report(token)
-        if len(report.trials) == 1:
-            return _page("trial.html", report=report, trial=report.trials[0], token=token)
-        return _page("trials.html", report=report, token=token)
+        visit = reader.visit(token)
+        if len(visit.report.trials) == 1:
+            return _trial_page(visit, visit.report.trials[0], token, attesting)
+        return _page("trials.html", report=visit.report, token=token)
 
     @pages.get("/<string(length=43):token>/<trial>")
     def one_trial(token: str, trial: str) -> Response:
-        report = reader.report(token)
-        found = report.trial(trial)
-        if found is None:
-            raise _Closed(_ENDED)
-        return _page("trial.html", report=report, trial=found, token=token)
+        visit = reader.visit(token)
+        return _trial_page(visit, trial_of(visit, trial), token, attesting)
 
-    @pages.errorhandler(_Closed)
-    def closed(problem: _Closed) -> Response:
+    @pages.errorhandler(Closed)
+    def closed(problem: Closed) -> Response:
         return plain_page("closed.html", problem.status, why=problem.status.value)
 
     @pages.after_request
@@ -163,13 +173,37 @@ def report_pages(reader: Reader, frame_ancestors: tuple[str, ...]) -> Blueprint:
     return pages
 
 
+def trial_of(visit: Visit, trial: str) -> TrialReport:
+    """One trial of a page that is read.
+
+    Raises:
+        Closed: the page is about others.
+    """
+    found = visit.report.trial(trial)
+    if found is None:
+        raise Closed(_ENDED)
+    return found
+
+
+def _trial_page(
+    visit: Visit, trial: TrialReport, token: str, attesting: Attesting | None
+) -> Response:
+    try:
+        questions = (
+            None if attesting is None else attesting.questions(visit, trial, token, me_of(visit))
+        )
+    except StoreFault:
+        raise Closed(_LATER) from None
+    return _page("trial.html", report=visit.report, trial=trial, token=token, questions=questions)
+
+
 def page_headers(frame_ancestors: tuple[str, ...]) -> dict[str, str]:
     """The headers of every page; `frame_ancestors` are origins that may show it in a frame."""
     ancestors = " ".join(frame_ancestors) or "'none'"
     return {
         "Content-Security-Policy": (
             "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
-            f"form-action 'none'; frame-ancestors {ancestors}"
+            f"form-action 'self'; frame-ancestors {ancestors}"
         ),
         "Cache-Control": "no-store",
         "Referrer-Policy": "no-referrer",

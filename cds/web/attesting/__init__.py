@@ -1,0 +1,1 @@
+"""Attestation: what a person answers to the criteria that no record can decide."""
