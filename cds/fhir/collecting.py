@@ -54,6 +54,7 @@ class _Sorted:
         self.patients: list[Entry] = []
         self.medications: dict[str, Medication] = {}
         self.problems: list[Problem] = []
+        self.others: set[str] = set()
 
 
 class _Claims:
@@ -117,7 +118,13 @@ def collect(parts: Sequence[Part], patient_id: str | None) -> Record:
             if coverage[name].state is Retrieval.COMPLETE:
                 coverage[name] = covered
     return Record(
-        own_id or "", patient, entries, found.medications, coverage, tuple(found.problems)
+        own_id or "",
+        patient,
+        entries,
+        found.medications,
+        coverage,
+        tuple(found.problems),
+        frozenset(found.others),
     )
 
 
@@ -154,8 +161,11 @@ def _sort_other(
             claims.lower(_SEARCH_ERROR, again=True)
     elif isinstance(resource, Nested):
         _sort_nested(resource, claims, found)
-    elif resource is None and _failed(entry):
-        claims.lower(_SEARCH_ERROR, again=True)
+    elif resource is None:
+        if _failed(entry):
+            claims.lower(_SEARCH_ERROR, again=True)
+    else:
+        found.others.add(type(resource).__name__)
 
 
 def _sort_nested(bundle: Nested, claims: _Claims, found: _Sorted) -> None:

@@ -29,7 +29,8 @@ candidate eligible follow-up on-study on-study-intervention on-study-observation
 potential-candidate screening
 """
 _ON_STUDY = frozenset(_WORDS_ON_STUDY.split())
-_TYPES = (b'"ResearchSubject"', b'"Consent"', b'"Flag"')
+TYPES = frozenset({"ResearchSubject", "Consent", "Flag"})
+_TYPES = tuple(f'"{kind}"'.encode() for kind in sorted(TYPES))
 _REGISTRY_NUMBER = re.compile(r"NCT\d{8}", re.ASCII)
 _RESEARCH = "research"
 

@@ -78,7 +78,7 @@ class Record(msgspec.Struct, frozen=True):
     patient's only. `medications` are the products that entries refer to, by every address under
     which they are known. `coverage` holds what was read and how completely; what it does not name
     was not retrieved. `problems` are those of single entries; `all_problems` adds the missing
-    types.
+    types. `others` are the names of types among the entries that decide no criterion.
     """
 
     patient_id: str
@@ -87,6 +87,7 @@ class Record(msgspec.Struct, frozen=True):
     medications: Mapping[str, Medication]
     coverage: Mapping[str, Coverage]
     problems: tuple[Problem, ...] = ()
+    others: frozenset[str] = frozenset()
 
     def covered(self, name: str) -> Coverage:
         """How a type or `Observation:category` was read."""
@@ -172,6 +173,7 @@ def merge(record: Record, other: Record) -> Record:
         {**record.medications, **other.medications},
         coverage,
         tuple(dict.fromkeys((*record.problems, *other.problems))),
+        record.others | other.others,
     )
 
 

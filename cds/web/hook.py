@@ -135,7 +135,9 @@ class HookService:
         assessment = assess_for_cards(facts, self._content, asked, near_days)
         try:
             patient = self._kept.keys().patients(base, request.patient_id)
-            withheld = self._withheld(prefetched_research(request, self._settings, asked.on))
+            withheld = self._withheld(
+                prefetched_research(request, record, self._settings, asked.on)
+            )
             muted = self._kept.muted(patient, assessment.determinations, received)
             withheld |= {trial: "muted" for trial in muted if trial not in withheld}
             cards = msgspec.structs.replace(self._cards[dialect], trials_off=frozenset(withheld))

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cds.fhir.research import TEMPLATES, Research, research_in
+from cds.fhir.research import TEMPLATES, TYPES, Research, research_in
 from cds.fhir.search import Search
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
+    from cds.fhir.record import Record
     from cds.fhir.server import OneCall
     from cds.settings import Settings
     from cds.web.request import HookRequest
@@ -26,8 +27,12 @@ def research_keys(settings: Settings) -> list[str]:
     return ["research", "consents", *(["flags"] if settings.refusal_flags else [])]
 
 
-def prefetched_research(request: HookRequest, settings: Settings, on: date) -> Research:
-    """What the prefetch says."""
+def prefetched_research(
+    request: HookRequest, record: Record, settings: Settings, on: date
+) -> Research:
+    """What the prefetch says; `record` was made of it, and knows whether it says anything."""
+    if record.others.isdisjoint(TYPES):
+        return Research()
     sent = (request.prefetch or {}).values()
     return research_in(sent, request.patient_id, on, settings.refusal_flags)
 
