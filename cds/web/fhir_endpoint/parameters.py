@@ -71,6 +71,18 @@ _BY_TYPE: dict[str, dict[str, Parameter]] = {
     "DiagnosticReport": _CLINICAL | {"date": Parameter("date", ("effective[x]",))},
     "Encounter": _CLINICAL | {"date": Parameter("date", ("period",))},
     "ServiceRequest": _CLINICAL | {"authored": Parameter("date", ("authoredOn",))},
+    "ResearchSubject": {
+        "patient": Parameter("reference", ("individual",)),
+        "individual": Parameter("reference", ("individual",)),
+        "status": Parameter("token", ("status",)),
+        "study": Parameter("reference", ("study",)),
+    },
+    "Consent": {
+        "patient": _PATIENT,
+        "scope": Parameter("token", ("scope",)),
+        "status": Parameter("token", ("status",)),
+    },
+    "Flag": {"patient": _PATIENT, "subject": _PATIENT},
     "AllergyIntolerance": {
         "patient": _PATIENT,
         "code": Parameter("token", ("code",)),

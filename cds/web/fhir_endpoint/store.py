@@ -74,13 +74,13 @@ class Store:
         return list(self._by_type.get(resource_type, {}).values())
 
     def of_patient(self, resource_type: str, patient: str) -> list[JsonObject]:
-        """The resources of a type whose subject or patient is the one with this id."""
+        """The resources of a type whose subject, patient or individual is the one with this id."""
         of_type = self._by_type.get(resource_type, {})
         indexed, by_subject = self._by_subject.get(resource_type, ({}, {}))
         if indexed is not of_type:  # a write puts a new dict in place, so the index is stale
             by_subject = {}
             for resource in of_type.values():
-                named = (resource.get("subject"), resource.get("patient"))
+                named = [resource.get(one) for one in ("subject", "patient", "individual")]
                 for key in {reference_key(reference) for reference in named}:
                     if key is not None and key[0] == "Patient":
                         by_subject.setdefault(key[1], []).append(resource)
