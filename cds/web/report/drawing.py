@@ -23,7 +23,8 @@ _STEPS = (1, 2, 7, 14, 28, 56, 112)
 
 _LEAST_TREND_DAYS = 28
 WIDTH, HEIGHT = 300, 104
-_LEFT, _RIGHT, _TOP, _BOTTOM = 8, 8, 12, 22
+_LEFT, _RIGHT, _TOP, _BOTTOM = 8, 8, 16, 26
+_LINE = 11  # the height of a label
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +96,23 @@ class Dot:
 
 
 @dataclass(frozen=True, slots=True)
+class Label:
+    """A number in a chart: `kind` is bound or newest; `anchor` says which end is at x."""
+
+    kind: str
+    x: float
+    y: float
+    anchor: str
+    value: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     """A trend within WIDTH × HEIGHT: line and dots of the results, steps of the threshold.
 
-    `first` is the day at its left edge.
-
-    `good` is the (y, height) of the side that lets a patient in, where the threshold is one line.
+    `first` is the day at its left edge. `good` is the (y, height) of the side that lets a patient
+    in, where the threshold is one line. `labels` stand beside what they name: the newest result and
+    its threshold.
     """
 
     first: date
@@ -108,6 +120,7 @@ class Chart:
     dots: tuple[Dot, ...]
     threshold: str
     good: tuple[float, float] | None
+    labels: tuple[Label, ...]
 
 
 def chart_of(trend: Trend, on: date) -> Chart:
@@ -126,18 +139,40 @@ def chart_of(trend: Trend, on: date) -> Chart:
         return round(HEIGHT - _BOTTOM - part * (HEIGHT - _TOP - _BOTTOM), 1)
 
     dots = tuple(Dot(across(p.day), up(p.value), _shape(p)) for p in points)
+    if trend.too_old:
+        dots = (*dots[:-1], Dot(dots[-1].x, dots[-1].y, "open"))
     same = {point.limits for point in points}
     only = next(iter(same)) if len(same) == 1 else ()
     good = None
     if len(only) == 1:
-        level = up(only[0])
-        threshold = f"{_LEFT},{level} {WIDTH - _RIGHT},{level}"
-        good = _good_side(trend, level)
+        across_at = up(only[0])
+        threshold = f"{_LEFT},{across_at} {WIDTH - _RIGHT},{across_at}"
+        good = _good_side(trend, across_at)
     else:
         steps = [(across(p.day), up(p.limits[0])) for p in points if len(p.limits) == 1]
         threshold = _steps(steps)
     line = " ".join(f"{dot.x},{dot.y}" for dot in dots)
-    return Chart(first, line, dots, threshold, good)
+    newest = points[-1]
+    bound = newest.limits[0] if len(newest.limits) == 1 else None
+    level = None if bound is None else up(bound)
+    labels = [_newest_label(dots[-1], newest.value, level)]
+    if bound is not None and level is not None:
+        labels.append(Label("bound", _LEFT + 2, _beside(level), "start", bound))
+    return Chart(first, line, dots, threshold, good, tuple(labels))
+
+
+def _newest_label(dot: Dot, value: Decimal, level: float | None) -> Label:
+    """Above its dot; below where the picture or the line of the threshold is in the way."""
+    above = dot.y - _LINE / 2 - 2
+    crossed = level is not None and above - _LINE <= level <= dot.y
+    y = dot.y + _LINE + 3 if above < _LINE or crossed else above
+    anchor = "end" if dot.x > WIDTH - 4 * _LINE else "start" if dot.x < 4 * _LINE else "middle"
+    return Label("newest", dot.x, round(y, 1), anchor, value)
+
+
+def _beside(level: float) -> float:
+    """Above its line, or below where the picture ends."""
+    return round(level - 4 if level > 2 * _LINE else level + _LINE, 1)
 
 
 def _range(values: Sequence[Decimal]) -> tuple[float, float]:

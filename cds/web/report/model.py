@@ -92,7 +92,10 @@ class Point(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Trend(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The results of one test against one bound, oldest first; `needs` is the bound in words."""
+    """The results of one test against one bound, oldest first; `needs` is the bound in words.
+
+    `too_old`: even the newest lies before the look-back, and does not count.
+    """
 
     criteria: tuple[str, ...]
     label: str
@@ -100,6 +103,7 @@ class Trend(msgspec.Struct, frozen=True, omit_defaults=True):
     needs: str
     points: tuple[Point, ...]
     excluding: bool = False
+    too_old: bool = False
 
 
 class TrialReport(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -29,7 +29,10 @@ _COMPARE = {
 
 
 def trends_of(decisions: Sequence[Decision], facts: Facts, asked: Evaluation) -> tuple[Trend, ...]:
-    """The trends of one trial in protocol order; criteria with the same bound share one."""
+    """The trends of one trial; criteria with the same bound share one.
+
+    What lies outside its bound or cannot be compared stands first, otherwise protocol order.
+    """
     found: dict[tuple[object, ...], Trend] = {}
     for decision in decisions:
         for leaf in leaves(decision.criterion.form):
@@ -44,11 +47,15 @@ def trends_of(decisions: Sequence[Decision], facts: Facts, asked: Evaluation) ->
             elif decision.criterion.id not in known.criteria:
                 both = (*known.criteria, decision.criterion.id)
                 found[key] = _with_criteria(known, both)
-    return tuple(found.values())
+    return tuple(sorted(found.values(), key=_is_quiet))
+
+
+def _is_quiet(trend: Trend) -> bool:
+    return trend.points[-1].meets is True and not trend.too_old
 
 
 def _with_criteria(trend: Trend, criteria: tuple[str, ...]) -> Trend:
-    return Trend(criteria, trend.label, trend.unit, trend.needs, trend.points, trend.excluding)
+    return msgspec.structs.replace(trend, criteria=criteria)
 
 
 def _side(lab: Lab) -> str:
@@ -64,7 +71,14 @@ def _trend(lab: Lab, decision: Decision, facts: Facts, asked: Evaluation) -> Tre
         for result in facts.results.get(concept, ())
         if _is_drawn(result, asked)
     }
-    ordered = sorted(results, key=lambda r: (r.when.start if r.when else 0, r.reference))
+    used = {evidence.reference for evidence in decision.evidence}
+
+    def place(result: Result) -> tuple[int, bool, int, str]:
+        """By date; of the same instant what decided comes last, as an amended result does."""
+        start = result.when.start if result.when else 0
+        return start, result.reference in used, result.issued or 0, result.reference
+
+    ordered = sorted(results, key=place)
     points = [_point(lab, result, facts, asked) for result in ordered[-_MOST_POINTS:]]
     drawn = tuple(point for point in points if point is not None)
     if not drawn:
@@ -73,8 +87,9 @@ def _trend(lab: Lab, decision: Decision, facts: Facts, asked: Evaluation) -> Tre
     assert lab.sign is not None  # noqa: S101 - asked of labs with a bound only
     sign = lab.sign.value
     needs = " or ".join(f"{sign} {bound.words(lab.unit)}" for bound in bounds)
+    too_old = lab.look_back is not None and drawn[-1].day < lab.look_back.before(asked.on)
     return Trend(
-        (decision.criterion.id,), lab.label, lab.unit, needs, drawn, excluding=lab.excluding
+        (decision.criterion.id,), lab.label, lab.unit, needs, drawn, lab.excluding, too_old
     )
 
 
