@@ -101,6 +101,22 @@ def test_the_page_opens_in_a_frame_of_another_site(page: Page, running: Running)
     assert _inside(page).url.startswith(f"{running.service}/determinations/")
 
 
+def test_who_launched_answers_under_their_own_name_inside_the_frame(
+    page: Page, running: Running
+) -> None:
+    page.goto(f"{running.ehr}/ehr/desmoid-ready/frame")
+    frame = page.frame_locator("iframe")
+    expect(frame.locator(".who")).to_contain_text("You are Dr. Ada Example")
+    expect(frame.get_by_label("Your name")).to_have_count(0)
+    frame.get_by_label("Rules the patient out").first.check()
+    frame.get_by_label("Your role").select_option("treating-physician")
+    frame.get_by_role("button", name="Save the answers").click()
+    expect(frame.locator(".ruled-out")).to_contain_text("Ruled out by treating physician on")
+    expect(frame.locator(".standing")).to_contain_text("Dr. Ada Example (treating physician)")
+    frame.get_by_role("button", name="Take back the answer").click()
+    expect(frame.locator(".ruled-out")).to_have_count(0)
+
+
 def _inside(page: Page) -> Frame:
     return page.frames[1]
 

@@ -138,7 +138,7 @@ def test_an_answer_stands_on_the_page_with_who_when_and_until_when(
     assert (answer.status_code, answer.location) == (303, f"{page}#questions")
     said = words(running.client.get(page))
     assert f"1 of {len(asked)} questions answered" in said
-    assert "Yes, does not stand in the way : Ada Example (investigator)" in said
+    assert "Does not stand in the way : Ada Example (investigator)" in said
     assert "counts until 29 Mar 2026" in said
 
 
@@ -223,7 +223,7 @@ def test_everything_that_was_said_is_kept_and_shown(site: Callable[..., Site]) -
     ]
     said = words(running.client.get(page))
     assert f"{first}: Taken back, Bob Example (research nurse)" in said
-    assert f"{first}: No, rules the patient out, Ada Example (investigator)" in said
+    assert f"{first}: Rules the patient out, Ada Example (investigator)" in said
 
 
 def test_the_database_refuses_to_change_what_was_said(site: Callable[..., Site]) -> None:
