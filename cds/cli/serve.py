@@ -26,6 +26,7 @@ def serve(host: str, port: int) -> None:
 
     share_counts()  # before the application is imported
     from cds.web.app import create_app, keeper_of, store_of
+    from cds.web.seen.log import configure, log
     from cds.web.serving import run
 
     settings = settings_of_site()
@@ -41,7 +42,8 @@ def serve(host: str, port: int) -> None:
         stop(str(problem))
     except ContentFaults as problem:
         stop(f"TRIAL_CDS_CLIENTS: {problem.faults[0]}")
-    click.echo(f"trial-cds {cds.__version__} answers at {address}/cds-services", err=True)
+    configure()
+    log.info("serving", version=cds.__version__, address=f"{address}/cds-services")
     run(
         app,
         host=host,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 import cds
@@ -27,6 +28,7 @@ from cds.web.limits import Gate, Rate, discard_body, is_counted, read_body
 from cds.web.metrics import CONTENT_TYPE, HOOK_SECONDS, REQUESTS, exposition
 from cds.web.report.links import ReportService
 from cds.web.request import HOOK, SERVICE
+from cds.web.seen.log import begin_request, log
 from cds.web.sessions import Cookies, Sessions
 from cds.web.trust import Caller, Trust
 
@@ -56,6 +58,7 @@ _PHRASES = {
     405: "This address does not answer that method.",
     413: "The request is larger than this service takes.",
 }
+_QUIET = frozenset({"/healthz", "/readyz", "/metrics"})  # asked every few seconds by machines
 _RESERVE_SECONDS = 0.25
 _DISCOVERY = "/cds-services"
 _HOOK = f"/cds-services/{SERVICE}"
@@ -95,6 +98,7 @@ def create_app(
     _register_feedback(app, settings, store, door)
     _register_health(app, content, store)
     _register_errors(app)
+    app.before_request(_begin)
     app.after_request(_common_headers)
     return app
 
@@ -272,9 +276,14 @@ def _register_errors(app: Flask) -> None:
     @app.errorhandler(Exception)
     def broken(problem: Exception) -> Response:
         # Only the kind of error is logged: its text may quote the chart.
-        app.logger.error("unexpected %s", type(problem).__name__)
+        log.error("unexpected", kind=type(problem).__name__)
         says = f"The {HOOK} service failed; the fault is on our side and has been logged."
         return refusal(Refused(500, says))
+
+
+def _begin() -> None:
+    begin_request()
+    g.began = time.monotonic()
 
 
 def _common_headers(response: Response) -> Response:
@@ -286,4 +295,7 @@ def _common_headers(response: Response) -> Response:
     # The route as it is written, never the address that was called: that may name somebody.
     route = "none" if request.url_rule is None else request.url_rule.rule
     REQUESTS.labels(route, str(response.status_code)).inc()
+    took = round((time.monotonic() - g.began) * 1000, 1)
+    say = log.debug if route in _QUIET else log.info
+    say("answered", route=route, status=response.status_code, milliseconds=took)
     return response

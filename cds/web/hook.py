@@ -25,6 +25,7 @@ from cds.web.kept.service import Answered, namespace, now
 from cds.web.metrics import count_cards
 from cds.web.request import HOOK, SERVICE, read_request
 from cds.web.research import asked_research, prefetched_research, research_keys
+from cds.web.seen.log import note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -111,6 +112,7 @@ class HookService:
         """
         received = now()
         request = read_request(body, max_resources=self._settings.max_resources)
+        note(hook_instance=request.hook_instance)
         base = namespace(request.fhir_server, caller.issuer)
         server = caller.fhir_server(request.fhir_server)
         request = msgspec.structs.replace(request, fhir_server=server)
@@ -172,6 +174,7 @@ class HookService:
             says = "What was decided cannot be kept now; try again in a moment."
             raise Refused(503, says, retry_after=5) from None
         count_cards(given)
+        note(call=name, cards=len(given))
         silent = without_card(assessment, shown, withheld)
         why = {"extension": {EXTENSION: silent}} if silent else {}
         return Answer(msgspec.json.encode({"cards": given, **why}), name)

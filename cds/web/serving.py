@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.app.base import BaseApplication
 
 from cds.web.metrics import forget_worker
+from cds.web.seen.log import ServerLog
 from cds.web.worker import worker_class
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def run(  # noqa: PLR0913 - each is one switch, by keyword
             "keepalive": 5,
             "accesslog": None,  # a request line may name a patient
             "errorlog": "-",
+            "logger_class": ServerLog,
             "loglevel": "warning",
             "child_exit": lambda _server, worker: forget_worker(worker.pid),
         },

@@ -17,6 +17,7 @@ from gunicorn import util
 from gunicorn.workers.gthread import ThreadWorker
 
 from cds.web.errors import Refused, outcome
+from cds.web.seen.log import begin_request, log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,13 +112,14 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn ships no types
     ) -> None:
         """Answer what could not be read as HTTP; only its kind is logged."""
         del req, addr  # which may hold parts of a chart, or of whom
+        begin_request()
         kind = type(exc).__name__
         status = _status(exc)
-        self.log.warning("a request could not be served: %s", kind)
+        log.warning("request not served", kind=kind, status=status)
         try:
             util.write_nonblock(client, broken_request(status))
         except OSError:
-            self.log.debug("the client had gone: %s", kind)
+            log.info("client gone", kind=kind)
 
 
 def _status(problem: BaseException) -> int:
