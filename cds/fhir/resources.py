@@ -59,7 +59,9 @@ class Patient(Resource, tag="Patient", frozen=True, gc=False, rename="camel", kw
     animal: Raw = ABSENT
 
 
-class Valued(msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only=True):
+class Valued(
+    msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only=True, omit_defaults=True
+):
     """The fields that an Observation and its components share."""
 
     code: CodeableConcept | None = None
@@ -87,8 +89,9 @@ class Observation(
     gc=False,
     rename="camel",
     kw_only=True,
+    omit_defaults=True,
 ):
-    """A measurement, score or status, or a panel of them."""
+    """A measurement, score or status, or a panel of them. It can be encoded again as it came."""
 
     id: str | None = None
     meta: Raw = ABSENT
@@ -306,7 +309,7 @@ else:
     Readable = Single | Nested
 
 
-class Entry(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+class Entry(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     """One entry of a Bundle. Entries without a resource may say how a request ended."""
 
     resource: Readable | None = None

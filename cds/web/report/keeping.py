@@ -19,10 +19,12 @@ from cds.core.facts import (
     Patient,
     Problem,
     Procedure,
-    Result,
     Retrieval,
 )
 from cds.core.when import Evaluation
+from cds.fhir.observations import Results
+from cds.fhir.resources import Entry
+from cds.fhir.values import ValueReader
 from cds.web.report.building import report_of
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from cds.assess import Content
     from cds.web.report.model import Report
 
-    Entry = TypeVar("Entry")
+    Row = TypeVar("Row")
 
 
 class Kept(msgspec.Struct, frozen=True, array_like=True):
@@ -41,7 +43,8 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
 
     `content` is the digest of the trials and mappings; other content might say other things.
     `dated`: the day was fixed by a setting. `subject` are the names under which the patient may
-    stand in the store. The rest is what `Facts` holds.
+    stand in the store. `observations` are what results are made of, as they came: most of a long
+    history was not needed for the cards. The rest is what `Facts` holds.
     """
 
     content: str
@@ -49,7 +52,7 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     dated: bool
     trials: tuple[str, ...]
     patient: Patient
-    results: dict[str, tuple[Result, ...]]
+    observations: tuple[Entry, ...]
     conditions: dict[str, tuple[tuple[Condition, Mark], ...]]
     procedures: dict[str, tuple[tuple[Procedure, Mark], ...]]
     exposures: dict[str, tuple[tuple[Exposure, Mark], ...]]
@@ -72,13 +75,14 @@ def kept_of(  # noqa: PLR0913 - what was known, of whom, when
 ) -> Kept:
     """The facts as they are kept. Concepts that no mapping knows are asked for by no criterion."""
     concepts = content.labels
+    assert isinstance(facts.results, Results)  # noqa: S101 - facts of a record, not of a test case
     return Kept(
         content.digest,
         on,
         dated,
         tuple(trials),
         facts.patient,
-        _entries(facts.results, concepts),
+        facts.results.sources(),
         _entries(facts.conditions, concepts),
         _entries(facts.procedures, concepts),
         _entries(facts.exposures, concepts),
@@ -92,8 +96,8 @@ def kept_of(  # noqa: PLR0913 - what was known, of whom, when
 
 
 def _entries(
-    found: Mapping[str, Sequence[Entry]], concepts: Iterable[str]
-) -> dict[str, tuple[Entry, ...]]:
+    found: Mapping[str, Sequence[Row]], concepts: Iterable[str]
+) -> dict[str, tuple[Row, ...]]:
     """The entries of each concept that has some; a mapping may compute them on first use."""
     return {concept: tuple(entries) for concept in concepts if (entries := found.get(concept))}
 
@@ -104,7 +108,12 @@ def report_from(kept: Kept, content: Content, zone: tzinfo) -> Report | None:
         return None
     facts = Facts(
         kept.patient,
-        results=kept.results,
+        results=Results(
+            kept.observations,
+            content.terminology,
+            ValueReader(content.terminology, content.units),
+            zone,
+        ),
         conditions=kept.conditions,
         procedures=kept.procedures,
         exposures=kept.exposures,

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _TOKEN_BYTES = 32
 _NONCE_BYTES = 12
-_LEVEL = 3
+_LEVEL = 1  # half the time of level 3, for a tenth more bytes
 Sealed = TypeVar("Sealed")
 
 
