@@ -23,10 +23,12 @@ COMMANDS = (
     "fhir-check",
     "screen",
     "report",
+    "draft",
     "check",
     "review",
     "coverage",
     "diff",
+    "sign",
     "explain-code",
     "widen",
 )

@@ -1,0 +1,106 @@
+"""A trial folder drafted from a registry page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cds.cli.site import content_folders, settings_of_site, stop, today
+
+if TYPE_CHECKING:
+    from cds.content.draft import Draft, Study
+
+_REGISTRY = "https://clinicaltrials.gov/api/v2/studies/"
+_ID = re.compile(r"NCT\d{8}")
+_MOST_BYTES = 5_000_000
+_SECONDS = 5, 20
+
+
+@click.command()
+@click.argument("source", metavar="SOURCE")
+@click.option(
+    "--out",
+    "folder",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="The new trial folder, named as the trial: our-content/trials/NCT….",
+)
+def draft(source: str, folder: Path) -> None:
+    """Draft a trial folder from a registry page; nothing in it decides until it is reviewed.
+
+    SOURCE is a study as JSON of the ClinicalTrials.gov API (version 2), a page saved as text, or a
+    trial's id, which is fetched from clinicaltrials.gov.
+
+    \b
+    Example:
+      trial-cds draft page.txt --out our-content/trials/NCT00000000
+      trial-cds draft NCT05490667 --out our-content/trials/NCT05490667
+    """
+    from cds.content.draft import draft as drafted
+    from cds.content.draft import lexicon, write_folder
+    from cds.content.fault import ContentFaults
+    from cds.content.mappings import load_terminology
+
+    settings = settings_of_site()
+    folders = content_folders(settings)
+    read = today(settings).isoformat()
+    if folder.exists():
+        stop(f"{folder} exists already; draft into a new folder.")
+    try:
+        study = _study(source, read)
+        if study.id and study.id != folder.name:
+            stop(f"The page is of {study.id}, the folder is called '{folder.name}'; name it so.")
+        made = drafted(study, lexicon(load_terminology(folders), folders))
+        write_folder(made, folder, read=read)
+    except ContentFaults as problem:
+        stop(str(problem.faults[0]))
+    click.echo(_summary(made, folder))
+
+
+def _study(source: str, read: str) -> Study:
+    from cds.content.draft import read_study, study_of_json
+
+    path = Path(source)
+    if path.exists() or not _ID.fullmatch(source):
+        if not path.is_file():
+            stop(f"{source} is neither a file nor a trial's id such as NCT01234567.")
+        return read_study(path, read=read)
+    return study_of_json(_fetched(source), f"{source}.json", read=read)
+
+
+def _fetched(trial: str) -> bytes:
+    """The study as the registry's API gives it; stops with one sentence where it does not."""
+    import requests
+
+    url = f"{_REGISTRY}{trial}"
+    otherwise = f"Save {url} as a file and give that, or copy the page into a text file."
+    try:
+        with requests.get(url, timeout=_SECONDS, allow_redirects=False, stream=True) as answer:
+            if answer.status_code != requests.codes.ok:
+                stop(f"clinicaltrials.gov answers {answer.status_code} for {trial}. {otherwise}")
+            data = answer.raw.read(_MOST_BYTES + 1, decode_content=True)
+    except (requests.RequestException, OSError):
+        stop(f"clinicaltrials.gov cannot be reached from here. {otherwise}")
+    if len(data) > _MOST_BYTES:
+        stop(f"{trial} is larger than any study. {otherwise}")
+    return bytes(data)
+
+
+def _summary(made: Draft, folder: Path) -> str:
+    """What was drafted, and what comes next."""
+    counts = made.counts()
+    figures = f"{counts['proposed']} with a proposed form, {counts['human']} for a human"
+    lines = [
+        f"{folder}: {len(made.criteria)} criteria, {figures}.",
+        f"The diagnosis is taken to be {made.target}: change 'target' in trial.yaml if it is not.",
+    ]
+    lines += [f"The page gives no {name}: write it in trial.yaml." for name in made.study.missing]
+    lines.append(
+        "Nothing decides yet. Read ledger.tsv, correct the criteria, and mark each with "
+        "'status: reviewed'; docs/drafting.md says how."
+    )
+    return "\n".join(lines)
