@@ -11,6 +11,7 @@ from cds.content.infos import concept_infos
 from cds.content.markdown import anchor, folded, plain
 from cds.content.mutants import only_judgement
 from cds.content.review_data import data_section, known_to_lack
+from cds.content.signing import changed_since
 from cds.core.criterion import Kind
 from cds.engine.judgement import Judgement
 
@@ -58,7 +59,7 @@ def review_page(
     """
     blocks = [
         *_head(loaded),
-        *_sign_off(loaded),
+        *_sign_off(loaded, terminology),
         *_counts(loaded),
         *_questions(loaded.trial.criteria),
         *_judgements(loaded.trial.criteria),
@@ -90,13 +91,14 @@ def _head(loaded: TrialFolder) -> Iterator[str]:
             f"- **Registry:** <{trial.url}>",
             f"- **Read from:** {plain(source.get('page', 'not stated'))}, on {source.get('read')}",
             f"- **Recruitment:** {plain(recruitment.status)}, as of {recruitment.as_of}",
-            f"- **Version of these criteria:** {trial.version}",
+            f"- **Version of these criteria:** {trial.version}"
+            + (f", in force {loaded.effective}" if loaded.effective else ""),
             f"- **Results count for:** {loaded.look_back or 'as long as each criterion says'}",
         ]
     )
 
 
-def _sign_off(loaded: TrialFolder) -> Iterator[str]:
+def _sign_off(loaded: TrialFolder, terminology: Terminology) -> Iterator[str]:
     trial = loaded.trial
     yield "## Sign-off"
     if trial.signed_off:
@@ -104,6 +106,12 @@ def _sign_off(loaded: TrialFolder) -> Iterator[str]:
     else:
         why = "they changed since they were signed" if loaded.sign_off else "nobody has signed them"
         yield f"**Criteria not yet reviewed:** {why}. Cards say so too."
+    if loaded.sign_off and not trial.signed_off:
+        last = max(loaded.sign_off, key=lambda entry: entry.date)
+        changed = changed_since(loaded, terminology, last.digest)
+        if changed is not None:
+            words = plain(changed.words(terminology.labels))
+            yield f"**Changed since {plain(last.by)} signed:** {words}."
     if loaded.sign_off:
         rows = [
             f"| {plain(s.role)} | {plain(s.by)} | {s.date} "
@@ -112,11 +120,13 @@ def _sign_off(loaded: TrialFolder) -> Iterator[str]:
         ]
         header = ["| role | by | date | state | digest |", "| --- | --- | --- | --- | --- |"]
         yield "\n".join([*header, *rows])
-    entry = f"sign_off:\n  - {{role: …, by: …, date: …, digest: {trial.digest!r}}}"
     yield (
-        "To sign off: read this page to its end, then add the lines below to `trial.yaml` with "
-        "your role, name and date. The digest covers the criteria files and all mappings; when "
-        f"one of them changes, the sign-off goes stale.\n\n```yaml\n{entry}\n```"
+        "To sign off: read this page to its end, then run the line below with your role and name; "
+        "it writes them into `trial.yaml` with the digest of what you read. The digest covers the "
+        "criteria files, the target diagnosis, the look-back and all mappings; when one of them "
+        "changes, the sign-off goes stale.\n\n"
+        f'```\ntrial-cds sign {trial.id} --role "…" --name "…"\n```\n\n'
+        f"Digest of what this page shows: `{trial.digest}`"
     )
 
 

@@ -102,7 +102,7 @@ def load_trial(
 class TrialFiles:
     """The three files of a trial folder as read, and the digest that a sign-off vouches for.
 
-    The digest is a sha256 over the criteria files and the mappings.
+    The digest is a sha256 over the criteria files, the target, the look-back and the mappings.
     """
 
     folder: Path
@@ -123,6 +123,9 @@ def read_trial(folder: Path, mappings_digest: str = "") -> TrialFiles:
         for name in ("trial.yaml", *_FILES.values())
     )
     content = hashlib.sha256(mappings_digest.encode())
+    if isinstance(head, Table):
+        # Which diagnosis is asked for, and how long results count, decide too.
+        content.update(f"{head.get('target')}\n{head.get('look_back')}\n".encode())
     for name in _FILES.values():
         content.update((folder / name).read_bytes())
     return TrialFiles(folder, head, inclusion, exclusion, f"sha256:{content.hexdigest()}")

@@ -6,6 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from cds.content.fault import Fault, Severity
+from cds.content.signing import changed_since
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from cds.content.checks.content import Content
     from cds.content.trial_head import SignOff
     from cds.content.trials import TrialFolder
+    from cds.core.terminology import Terminology
 
 
 def sign_offs(content: Content) -> Iterator[Fault]:
@@ -24,20 +26,28 @@ def sign_offs(content: Content) -> Iterator[Fault]:
         if loaded.trial.signed_off:
             continue
         if loaded.sign_off:
-            yield Fault(file, 1, _stale(loaded), f"{_HOW} digest: {loaded.trial.digest}")
+            yield Fault(file, 1, _stale(loaded, content.terminology), _how(loaded))
         else:
             says = "Criteria not yet reviewed: nobody has signed them off."
-            yield Fault(file, 1, says, f"{_HOW} digest: {loaded.trial.digest}", Severity.NOTICE)
+            yield Fault(file, 1, says, _how(loaded), Severity.NOTICE)
 
 
-_HOW = "Read the review page; then add under 'sign_off' in trial.yaml your role, by, date and"
 _ENTRY = "Write '- {role: …, by: …, date: 2026-03-01, digest: sha256:…}'."
 
 
-def _stale(loaded: TrialFolder) -> str:
+def _how(loaded: TrialFolder) -> str:
+    return (
+        f"Read the review page to its end, then sign it with trial-cds sign {loaded.trial.id}; "
+        f"it writes the digest: {loaded.trial.digest}"
+    )
+
+
+def _stale(loaded: TrialFolder, terminology: Terminology) -> str:
     last = max(loaded.sign_off, key=lambda entry: entry.date)
     who = f"{last.by} ({last.role}) on {last.date}"
-    return f"Criteria not yet reviewed: criteria or value sets changed since {who} signed them."
+    changed = changed_since(loaded, terminology, last.digest)
+    what = "criteria or value sets" if changed is None else changed.words(terminology.labels)
+    return f"Criteria not yet reviewed: {what} changed since {who} signed them."
 
 
 def _incomplete(entry: SignOff) -> Iterator[str]:
