@@ -23,7 +23,8 @@ from cds.store.pages import Pages
 from cds.store.tables import pages as stored_pages
 from cds.web.app import create_app, store_of
 from cds.web.fhir_endpoint import create_fhir_app, load_fixtures, serving
-from cds.web.report.model import Report
+from cds.web.report.model import Report, TrialReport
+from cds.web.report.paper import running_head
 from cds.web.report.sealing import Links, address_of, seal, unsealed
 from cds.web.report.words import DOMAIN, LANGUAGES, LOCALES, environment
 
@@ -178,6 +179,34 @@ def test_for_the_study_file_every_criterion_is_open(service: Callable[..., Servi
     opened = running.get(f"{path}?view=all").get_data(as_text=True)
     assert "<details" not in opened
     assert "Signature" in opened
+
+
+def test_every_printed_sheet_says_whose_it_is(service: Callable[..., Service]) -> None:
+    running = service()
+    (path,) = running.links("desmoid-ready")
+    assert f'href="{path}/paper.css"' in running.get(path).get_data(as_text=True)
+    sheet = running.get(f"{path}/paper.css")
+    assert sheet.content_type == "text/css; charset=utf-8"
+    assert sheet.headers["Cache-Control"] == "no-store"
+    head = sheet.get_data(as_text=True)
+    assert "NCT05490667" in head
+    assert "Patient/desmoid-ready" in head
+    assert "2026-03-01" in head
+    assert running.get(f"{path[:-3]}000/paper.css").status_code == 404
+    stranger = service(allow_no_trust=True, page_sign_on="X-Remote-User")
+    (guarded,) = stranger.links("desmoid-ready")
+    assert stranger.get(f"{guarded}/paper.css").status_code == 401
+
+
+def test_a_patients_id_stays_text_on_the_printed_sheet() -> None:
+    trial = TrialReport(
+        "NCT1", "1.0.0", "d", "title", "short", "sponsor", "url", "r", "2026", signed_off=False,
+        overall="undetermined", clears_on=None, lines=(),
+    )  # fmt: skip
+    report = Report('Patient/"} body{display:none', DAY, "1", "sha256:0", (trial,))
+    head = running_head(report, trial)
+    assert head.count('"') == 6
+    assert "body{" not in head
 
 
 def test_nothing_from_the_record_can_break_out_of_the_page(

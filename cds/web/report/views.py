@@ -13,6 +13,7 @@ from cds.store.fault import StoreFault
 from cds.web.attesting.person import me_of
 from cds.web.report.drawing import HEIGHT, WIDTH, axis_of, bar_of, chart_of
 from cds.web.report.keeping import Kept, report_from
+from cds.web.report.paper import running_head
 from cds.web.report.sealing import address_of, unsealed
 from cds.web.report.words import LANGUAGES, STATUSES, UNREVIEWED, environment, preferred
 
@@ -160,6 +161,12 @@ def report_pages(
     def one_trial(token: str, trial: str) -> Response:
         visit = reader.visit(token)
         return _trial_page(visit, trial_of(visit, trial), token, attesting)
+
+    @pages.get("/<string(length=43):token>/<trial>/paper.css")
+    def paper(token: str, trial: str) -> Response:
+        visit = reader.visit(token)
+        style = running_head(visit.report, trial_of(visit, trial))
+        return Response(style, content_type="text/css; charset=utf-8")
 
     @pages.errorhandler(Closed)
     def closed(problem: Closed) -> Response:
