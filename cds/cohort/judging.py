@@ -11,6 +11,7 @@ import msgspec
 from cds.assess import Content, assess_facts
 from cds.cohort.glance import Glance
 from cds.cohort.possible import Possible
+from cds.cohort.remembering import RememberingReader
 from cds.cohort.scan import Reject
 from cds.cohort.tables import Rows
 from cds.cohort.unrecognised import unknown_units, unrecognised
@@ -62,6 +63,7 @@ class Judge:
     ) -> None:
         self.content = content
         self._asked = asked
+        self._reader = RememberingReader(content.terminology, content.units)
         self._possible = Possible(content)
         self._glance = Glance(content, asked, self._possible, coverage)
         self._targets = tuple(
@@ -91,14 +93,16 @@ class Judge:
         added, if that does not decide, so that the whole chart must be read.
         """
         content = self.content
-        facts = facts_from(record, content.terminology, self._asked.zone, content.units)
+        facts = facts_from(
+            record, content.terminology, self._asked.zone, content.units, self._reader
+        )
         if early and not self._is_decided(facts):
             return False
         assessment = assess_facts(facts, content, self._asked)
         found.rows.add(assessment.patient, assessment.determinations)
         unknown = unrecognised(record, facts, content.terminology)
         if any(one.target.status is not Status.FAIL for one in assessment.determinations):
-            unknown.update(unknown_units(facts, self._measured))
+            unknown.update(unknown_units(facts.results, self._measured))
         found.rows.add_unrecognised(unknown)
         found.rows.possible.extend(self._possible.rows(record, facts, assessment))
         found.deceased += assessment.deceased

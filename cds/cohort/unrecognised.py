@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from cds.core.answer import Gap
+from cds.fhir.observations import Results
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,13 +29,13 @@ Key = tuple[str, str, str, str]
 """Kind of entry, code system, code, display."""
 
 
-def unknown_units(facts: Facts, concepts: Iterable[str]) -> Counter[Key]:
+def unknown_units(results: Mapping[str, object], concepts: Iterable[str]) -> Counter[Key]:
     """How often each unit could not be converted; the key's system is the lab concept."""
     found: Counter[Key] = Counter()
-    for concept in concepts:
-        for result in facts.results.get(concept, ()):
-            if result.unusable is Gap.UNIT:
-                unit = _AMOUNT.sub("", result.display).strip()
+    if isinstance(results, Results):
+        for concept in concepts:
+            for display in results.unusable(concept, Gap.UNIT):
+                unit = _AMOUNT.sub("", display).strip()
                 found["Unit", concept, "", unit[:_LONGEST]] += 1
     return found
 

@@ -26,8 +26,16 @@ if TYPE_CHECKING:
 _MEDICATIONS = ("MedicationRequest", "MedicationStatement", "MedicationAdministration")
 
 
-def facts_from(record: Record, terminology: Terminology, zone: tzinfo, units: Units) -> Facts:
+def facts_from(
+    record: Record,
+    terminology: Terminology,
+    zone: tzinfo,
+    units: Units,
+    reader: ValueReader | None = None,
+) -> Facts:
     """The facts of a record. Dates without an offset are read in `zone`.
+
+    `reader` reads the values of results; who reads many records may share one that remembers.
 
     Raises:
         ValueError: the record has no Patient.
@@ -49,10 +57,14 @@ def facts_from(record: Record, terminology: Terminology, zone: tzinfo, units: Un
         terminology,
         zone,
     )
-    reader = ValueReader(terminology, units)
     return Facts(
         patient,
-        results=Results(entries.get("Observation", ()), terminology, reader, zone),
+        results=Results(
+            entries.get("Observation", ()),
+            terminology,
+            reader or ValueReader(terminology, units),
+            zone,
+        ),
         conditions=conditions,
         procedures=procedures,
         exposures=medications.exposures,

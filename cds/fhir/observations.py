@@ -102,6 +102,14 @@ class Results(LazyResults):
                     until = _days_before(day)
         return tuple(self._made_of(found) for _, found in rows if id(found) in chosen)
 
+    def unusable(self, concept: str, gap: Gap) -> Iterator[str]:
+        """The values as received that cannot be used for one reason; their dates are not read."""
+        for found in self._found.get(concept, ()):
+            if found.observation.status in _COUNTS:
+                value = self._value(found)
+                if value.unusable is gap:
+                    yield value.display
+
     def sources(self) -> tuple[Entry, ...]:
         """The entries that results are made of, as they came: the same results can be made again.
 
@@ -162,11 +170,16 @@ class Results(LazyResults):
             made = self._made[id(found)] = self._result(found)
         return made
 
-    def _result(self, found: _Found) -> Result:
-        observation, lab = found.observation, found.lab
-        value = self._reader.value(found.valued, lab)
+    def _value(self, found: _Found) -> Value:
+        observation = found.observation
+        value = self._reader.value(found.valued, found.lab)
         if value.skipped is not None and found.valued is observation and observation.component:
             value = self._value_in_components(found) or value
+        return value
+
+    def _result(self, found: _Found) -> Result:
+        observation, lab = found.observation, found.lab
+        value = self._value(found)
         reference = reference_of(found.entry)
         when = _effective(observation, self._zone)
         issued = read_date(observation.issued, self._zone)
