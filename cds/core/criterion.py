@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -102,7 +103,21 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     clears_on: date | None
 
 
-class Determination(msgspec.Struct, frozen=True):
+class _Said(msgspec.Struct, frozen=True, gc=False):
+    """One decision as the contract's JSON has it, field by field in its order."""
+
+    id: str
+    kind: Kind
+    text: str
+    reading: str
+    status: Status
+    reason: str
+    evidence: tuple[Evidence, ...]
+    gaps: tuple[Missing, ...]
+    clears_on: date | None
+
+
+class Determination(msgspec.Struct, frozen=True, dict=True):
     """One trial for one patient on one day."""
 
     trial: Trial
@@ -113,6 +128,26 @@ class Determination(msgspec.Struct, frozen=True):
     def with_status(self, status: Status) -> tuple[Decision, ...]:
         """The decisions of one status, in protocol order."""
         return tuple(decision for decision in self.decisions if decision.status is status)
+
+    @cached_property
+    def criteria_json(self) -> bytes:
+        """The contract's `criteria`, encoded: the card, its identity and its record all need it."""
+        return msgspec.json.encode(
+            [
+                _Said(
+                    decision.criterion.id,
+                    decision.criterion.kind,
+                    decision.criterion.text,
+                    decision.criterion.reading,
+                    decision.status,
+                    decision.reason,
+                    decision.evidence,
+                    decision.gaps,
+                    decision.clears_on,
+                )
+                for decision in self.decisions
+            ]
+        )
 
     @property
     def target(self) -> Decision:
