@@ -30,6 +30,7 @@ from cds.web.report.links import ReportService
 from cds.web.request import HOOK, SERVICE
 from cds.web.seen.log import begin_request, log
 from cds.web.sessions import Cookies, Sessions
+from cds.web.switches import WatchedSwitches
 from cds.web.trust import Caller, Trust
 
 if TYPE_CHECKING:
@@ -88,15 +89,18 @@ def create_app(
     address = settings.public_url or address
     door = _Door(settings, _trust(settings, store), address)
     sessions = _sessions(settings, store, address)
+    switches = _switches(settings, content, door)
     reports = ReportService(settings, content, store, address, sessions=sessions)
     kept = app.extensions[_KEEPER] = Keeper(settings, content, store)
-    _register_discovery(app, HookService(settings, content, today, reports, kept), door, settings)
+    _register_discovery(
+        app, HookService(settings, content, today, reports, kept, switches), door, settings
+    )
     app.register_blueprint(reports.pages())
     if settings.launch is not None and sessions is not None:
         site = Site(settings, content, today, store, reports, sessions, address, door.gate, kept)
         app.register_blueprint(launch_pages(Launcher(site, _ehrs(settings.launch)), site))
     _register_feedback(app, settings, store, door)
-    _register_health(app, content, store)
+    _register_health(app, content, store, switches)
     _register_errors(app)
     app.before_request(_begin)
     app.after_request(_common_headers)
@@ -144,6 +148,20 @@ def _sessions(settings: Settings, store: Store, address: str) -> Sessions | None
     return Sessions(store, Cookies(address), settings.page_minutes * 60)
 
 
+def _switches(settings: Settings, content: Content, door: _Door) -> WatchedSwitches:
+    """What the site switches.
+
+    Raises:
+        SettingsFault: the file cannot be used.
+    """
+    trials = [head.id for head in content.heads]
+    try:
+        return WatchedSwitches(settings.switches, trials, door.issuers)
+    except ContentFaults as problem:
+        message = f"TRIAL_CDS_SWITCHES: {problem.faults[0]}"
+        raise SettingsFault(message) from None
+
+
 def _ehrs(path: Path) -> Ehrs:
     try:
         return load_ehrs(path)
@@ -157,6 +175,7 @@ class _Door:
 
     def __init__(self, settings: Settings, trust: Trust, address: str) -> None:
         self.gate = Gate(settings.threads)
+        self.issuers = trust.issuers
         self._trust = trust
         self._rate = Rate(settings.client_rate)
         self._address = address.rstrip("/")
@@ -236,7 +255,7 @@ def _register_feedback(app: Flask, settings: Settings, store: Store, door: _Door
         return Response(status=200)
 
 
-def _register_health(app: Flask, content: Content, store: Store) -> None:
+def _register_health(app: Flask, content: Content, store: Store, switches: WatchedSwitches) -> None:
     @app.get("/healthz")
     def alive() -> Response:
         return json_response({"status": "alive", "version": cds.__version__})
@@ -250,6 +269,7 @@ def _register_health(app: Flask, content: Content, store: Store) -> None:
             "store": "reachable" if reachable else "not reachable",
             "trials": trials,
             "content": content.digest,
+            "switches": "in force" if switches.is_taken else "file has a fault, earlier in force",
         }
         return json_response(says, 200 if reachable else 503)
 

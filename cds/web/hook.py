@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,13 +17,15 @@ from cds.fhir.prefetch import TEMPLATES
 from cds.fhir.record import UnusableInput, record_from_prefetch
 from cds.fhir.research import TEMPLATES as RESEARCH_TEMPLATES
 from cds.store.fault import StoreFault
-from cds.web.attesting.questions import answers_for, notes_on
+from cds.web.attesting.questions import answers_for, joined, notes_on
 from cds.web.errors import Refused
 from cds.web.fetch import call_of, completed, fhir_servers
 from cds.web.habits import HABITS
 from cds.web.kept.inputs import Listening, input_of
 from cds.web.kept.service import Answered, namespace, now
 from cds.web.metrics import count_cards
+from cds.web.place import TEMPLATES as PLACE_TEMPLATES
+from cds.web.place import place_of
 from cds.web.request import HOOK, SERVICE, read_request
 from cds.web.research import asked_research, prefetched_research, research_keys
 from cds.web.seen.log import note
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from cds.web.kept.service import Keeper
     from cds.web.report.links import ReportService
     from cds.web.request import HookRequest
+    from cds.web.switches import WatchedSwitches
     from cds.web.trust import Caller
 
 
@@ -54,14 +58,16 @@ class Answer(msgspec.Struct, frozen=True):
 class HookService:
     """Answers patient-view requests from settings and content; holds nothing about patients."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is made of
         self,
         settings: Settings,
         content: Content,
         today: Callable[[], date],
         reports: ReportService,
         kept: Keeper,
+        switches: WatchedSwitches,
     ) -> None:
+        self._switches = switches
         self._reports = reports
         self._kept = kept
         self._settings = settings
@@ -94,7 +100,11 @@ class HookService:
                 "Says which trial may suit the patient whose chart is open, what rules them out "
                 "and until when, what is missing and which order would settle it."
             ),
-            "prefetch": {**TEMPLATES, **self._research_templates()},
+            "prefetch": {
+                **TEMPLATES,
+                **self._research_templates(),
+                **({} if self._settings.switches is None else PLACE_TEMPLATES),
+            },
             "usageRequirements": (
                 "Needs the patient, conditions, observations, medication lists and procedures, "
                 "from prefetch or from a FHIR R4 server that the service may call."
@@ -140,6 +150,8 @@ class HookService:
             withheld = self._withheld(
                 prefetched_research(request, record, self._settings, asked.on)
             )
+            switches = self._switches.current()
+            withheld |= switches.off(caller.issuer)
             muted = self._kept.muted(patient, assessment.determinations, received)
             withheld |= {trial: "muted" for trial in muted if trial not in withheld}
             cards = msgspec.structs.replace(self._cards[dialect], trials_off=frozenset(withheld))
@@ -147,14 +159,12 @@ class HookService:
             if shown:
                 research = asked_research(request, self._settings, asked.on, way)
                 withheld |= self._withheld(research)
+                withheld |= switches.elsewhere(partial(place_of, request, servers, deadline), shown)
                 cards = msgspec.structs.replace(cards, trials_off=frozenset(withheld))
                 shown = shown_trials(assessment, cards)
-            said = self._answers(patient, assessment, shown, asked.on)
-            against = [trial for trial, one in said.items() if one.against is not None]
-            withheld |= dict.fromkeys(against, "attested")
-            cards = msgspec.structs.replace(
-                cards, trials_off=frozenset(withheld), notes=notes_on(said)
-            )
+            held, notes = self._held(patient, assessment, shown, caller, asked.on)
+            withheld |= held
+            cards = msgspec.structs.replace(cards, trials_off=frozenset(withheld), notes=notes)
             shown = [trial for trial in shown if trial not in withheld]
             pages = self._reports.addresses(
                 assessment,
@@ -162,9 +172,10 @@ class HookService:
                 trials=shown,
                 reader=f"{caller.issuer or ''}|{request.user}",
                 subject=patient,
-                ruled_out=against,
+                ruled_out=[trial for trial, why in held.items() if why == "attested"],
             )
-            given = cards_for(assessment, cards, pages)
+            in_shadow = switches.in_shadow(caller.issuer)
+            given = [] if in_shadow else cards_for(assessment, cards, pages)
             read = input_of(request, servers.not_kept, listening.rounds)
             call = Answered(
                 request.hook_instance, caller.issuer, received, patient[0], read, withheld, given
@@ -175,18 +186,31 @@ class HookService:
             raise Refused(503, says, retry_after=5) from None
         count_cards(given)
         note(call=name, cards=len(given))
-        silent = without_card(assessment, shown, withheld)
+        silent = [] if in_shadow else without_card(assessment, shown, withheld)
         why = {"extension": {EXTENSION: silent}} if silent else {}
         return Answer(msgspec.json.encode({"cards": given, **why}), name)
 
-    def _answers(
-        self, patient: Sequence[str], assessment: Assessment, trials: Collection[str], on: date
-    ) -> dict[str, Standing]:
-        """What people answered to the questions of trials that are about to give a card."""
-        if not trials or self._settings.attestation_days == 0:
-            return {}
-        asked = [d for d in assessment.determinations if d.trial.id in trials]
-        return answers_for(self._kept.store, patient, asked, on)
+    def _held(
+        self,
+        patient: Sequence[str],
+        assessment: Assessment,
+        trials: Collection[str],
+        caller: Caller,
+        on: date,
+    ) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+        """Of the trials that are about to give a card, what people say to that.
+
+        Trial → why it gives none (attested, shadow), and trial → lines for its card.
+        """
+        switches = self._switches.current()
+        said: dict[str, Standing] = {}
+        if trials and self._settings.attestation_days:
+            asked = [d for d in assessment.determinations if d.trial.id in trials]
+            said = answers_for(self._kept.store, patient, asked, on)
+        against = [trial for trial, one in said.items() if one.against is not None]
+        held = dict.fromkeys(trials, "shadow") if switches.in_shadow(caller.issuer) else {}
+        held |= dict.fromkeys(against, "attested")
+        return held, joined(notes_on(said), switches.contacts(caller.issuer))
 
     def _withheld(self, research: Research) -> dict[str, str]:
         """Trial → why it gives no card whatever is found: switched off, or what the record says."""

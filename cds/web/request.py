@@ -23,6 +23,7 @@ class Authorization(msgspec.Struct, frozen=True):
 class _Context(msgspec.Struct, frozen=True, rename="camel"):
     patient_id: str
     user_id: msgspec.Raw = msgspec.Raw()
+    encounter_id: msgspec.Raw = msgspec.Raw()
 
 
 class HookRequest(msgspec.Struct, frozen=True, rename="camel"):
@@ -47,6 +48,11 @@ class HookRequest(msgspec.Struct, frozen=True, rename="camel"):
     def user(self) -> str:
         """Who has the chart open, as the client says it; good for telling readers apart only."""
         return bytes(self.context.user_id).decode(errors="replace")
+
+    @property
+    def encounter(self) -> str:
+        """The encounter in which the chart is open, as JSON; '' where the client does not say."""
+        return bytes(self.context.encounter_id).decode(errors="replace")
 
 
 _decoder = msgspec.json.Decoder(HookRequest)

@@ -96,6 +96,11 @@ class Trust:
         """Whether nobody has to prove who they are."""
         return self._clients is None
 
+    @property
+    def issuers(self) -> frozenset[str] | None:
+        """The issuers of the clients that are listed; None where anybody may call."""
+        return None if self._clients is None else frozenset(self._clients)
+
     def caller(self, authorization: str | None, audience: str) -> Caller:
         """Who sent a request to the endpoint whose public address is `audience`.
 

@@ -81,3 +81,10 @@ def notes_on(said: Mapping[str, Standing]) -> dict[str, tuple[str, ...]]:
     return {
         trial: (f"{one.answered} of {one.of} questions answered.",) for trial, one in said.items()
     }
+
+
+def joined(
+    first: Mapping[str, tuple[str, ...]], then: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
+    """Trial → the lines of both."""
+    return {trial: (*first.get(trial, ()), *then.get(trial, ())) for trial in {**first, **then}}
