@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.app.base import BaseApplication
 
 from cds.web.metrics import forget_worker
+from cds.web.reloading import RenewingArbiter
 from cds.web.seen.log import ServerLog
 from cds.web.worker import worker_class
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flask import Flask
 
 _GRACE_SECONDS = 30
@@ -36,11 +39,24 @@ class _Server(BaseApplication):  # type: ignore[misc] # gunicorn ships no types
         """The application itself."""
         return self._app
 
+    def run_renewing(self, renew: Callable[[], Flask | None]) -> None:
+        """Serve until told to stop; SIGHUP asks for another application."""
+        RenewingArbiter(self, renew).run()
+
 
 def run(  # noqa: PLR0913 - each is one switch, by keyword
-    app: Flask, *, host: str, port: int, workers: int, threads: int, patience: float
+    app: Flask,
+    *,
+    host: str,
+    port: int,
+    workers: int,
+    threads: int,
+    patience: float,
+    renew: Callable[[], Flask | None] = lambda: None,
 ) -> None:
     """Serve until told to stop; calls in flight are finished.
+
+    On SIGHUP `renew` makes another application, which takes over; None: this one stays.
 
     `threads` calls are answered at the same time in each process; as many threads again are there
     to tell the others at once that they must come back. `patience`: seconds that one request may
@@ -63,7 +79,7 @@ def run(  # noqa: PLR0913 - each is one switch, by keyword
             "loglevel": "warning",
             "child_exit": lambda _server, worker: forget_worker(worker.pid),
         },
-    ).run()
+    ).run_renewing(renew)
 
 
 def free_port(host: str, port: int) -> int:

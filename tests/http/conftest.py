@@ -67,7 +67,7 @@ def _is_up(port: int) -> bool:
     return True
 
 
-def start(folder: Path, **settings: str) -> Served:
+def start(folder: Path, *words: str, **settings: str) -> Served:
     """Start the service with settings (names without their prefix) and wait until it listens."""
     port = _free_port()
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TRIAL_CDS_")}
@@ -76,7 +76,7 @@ def start(folder: Path, **settings: str) -> Served:
     log = folder / "log.txt"
     with log.open("wb") as sink:
         process = subprocess.Popen(
-            [sys.executable, "-m", "cds.cli", "serve", "--port", str(port)],
+            [sys.executable, "-m", "cds.cli", "serve", "--port", str(port), *words],
             env=kept | {f"TRIAL_CDS_{name}": value for name, value in own.items()},
             stdout=sink,
             stderr=subprocess.STDOUT,
@@ -96,8 +96,8 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
     """Starts services that end with the tests."""
     running: list[Served] = []
 
-    def begin(**settings: str) -> Served:
-        served = start(tmp_path_factory.mktemp("serve"), **settings)
+    def begin(*words: str, **settings: str) -> Served:
+        served = start(tmp_path_factory.mktemp("serve"), *words, **settings)
         running.append(served)
         return served
 

@@ -41,11 +41,15 @@ KEYS: dict[str, re.Pattern[str] | type] = {
     "reason": _WORDS,
     "kind": _NAME,
     "logger": _NAME,
+    "digest": re.compile(r"sha256:[0-9a-f]{64}"),
+    "faults": int,
+    "fault": re.compile(r"[^\x00-\x1f\x7f]{1,400}"),
     "version": re.compile(r"[0-9A-Za-z.+-]{1,40}"),
     "address": re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9/._-]*)?"),
 }
 """Key → what its values look like. `event` and `reason` are words of ours, `kind` is the name of a
-Python exception, `route` an address as the code writes it and never as it was called."""
+Python exception, `route` an address as the code writes it and never as it was called, `fault` a
+sentence about a content file, which nothing about a patient has ever been in."""
 
 _LINES = "trial-cds.line"
 _OURS = "trial-cds"
