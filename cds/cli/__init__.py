@@ -31,6 +31,11 @@ COMMANDS = (
     "sign",
     "explain-code",
     "widen",
+    "decision",
+    "replay",
+    "feedback",
+    "forget",
+    "retention",
 )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy import delete, insert, or_, select
 
-from cds.store.tables import calls, decisions, feedback, inputs, mutes
+from cds.store.tables import attestations, calls, decisions, feedback, inputs, mutes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -56,6 +56,7 @@ class Forgotten(msgspec.Struct, frozen=True):
     calls: int
     feedback: int
     mutes: int
+    attestations: int
 
 
 def new_call_id(received: datetime) -> str:
@@ -117,8 +118,10 @@ def _decided(call: Call, one: Decided) -> dict[str, object]:
     return {"call": call.id, **msgspec.structs.asdict(one)}
 
 
-def find_calls(store: Store, name: str) -> list[Call]:
+def find_calls(store: Store, name: str, *, trial: str | None = None) -> list[Call]:
     """The calls with an id or a hookInstance, the oldest first, with what was decided.
+
+    With `trial`, only what was decided about that one, and only calls that did.
 
     Raises:
         StoreFault: the database cannot be read now.
@@ -131,7 +134,10 @@ def find_calls(store: Store, name: str) -> list[Call]:
             decided = tuple(
                 Decided(one.trial, one.overall, one.outcome, one.card, one.stands, one.record)
                 for one in connection.execute(of)
+                if trial in {None, one.trial}
             )
+            if trial is not None and not decided:
+                continue
             sealed = connection.scalar(select(inputs.c.sealed).where(inputs.c.call == row.id))
             found.append(
                 Call(
@@ -159,7 +165,7 @@ def forget_patient(store: Store, patient: Collection[str]) -> Forgotten:
         return Forgotten(
             *(
                 connection.execute(delete(table).where(table.c.patient.in_(patient))).rowcount
-                for table in (calls, feedback, mutes)
+                for table in (calls, feedback, mutes, attestations)
             )
         )
 
@@ -176,12 +182,13 @@ def throw_away(store: Store, oldest: datetime) -> Forgotten:
 
 def _throw_away(connection: Connection, oldest: datetime, most: int | None) -> Forgotten:
     """At most `most` rows of each table; of calls their decisions and inputs go along."""
-    counts = []
+    counts: dict[str, int] = {}
     for table, key, when in (
         (calls, calls.c.id, calls.c.received),
         (feedback, feedback.c.id, feedback.c.received),
+        (mutes, mutes.c.since, mutes.c.since),
+        (attestations, attestations.c.id, attestations.c.said),
     ):
         old = select(key).where(when < oldest).order_by(when).limit(most)
-        counts.append(connection.execute(delete(table).where(key.in_(old))).rowcount)
-    counts.append(connection.execute(delete(mutes).where(mutes.c.since < oldest)).rowcount)
-    return Forgotten(*counts)
+        counts[table.name] = connection.execute(delete(table).where(key.in_(old))).rowcount
+    return Forgotten(**counts)

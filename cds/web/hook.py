@@ -176,7 +176,7 @@ class HookService:
             )
             in_shadow = switches.in_shadow(caller.issuer)
             given = [] if in_shadow else cards_for(assessment, cards, pages)
-            read = input_of(request, servers.not_kept, listening.rounds)
+            read = input_of(request, servers.not_kept, near_days, listening.rounds)
             call = Answered(
                 request.hook_instance, caller.issuer, received, patient[0], read, withheld, given
             )

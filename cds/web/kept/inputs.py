@@ -32,18 +32,21 @@ class Heard(msgspec.Struct, frozen=True):
 class Input(msgspec.Struct, frozen=True):
     """A hook call's chart. `heard` are the answers round by round; `asked` False: nobody asked.
 
-    `not_kept` are medication types that the site or its EHR keeps no list of.
+    `not_kept` are medication types that the site or its EHR keeps no list of. `near_days`: nothing
+    was asked that could not change the cards of so many days (None: everything was).
     """
 
     patient: str
     prefetch: dict[str, msgspec.Raw]
     not_kept: tuple[str, ...] = ()
     asked: bool = False
+    near_days: int | None = None
     heard: tuple[tuple[Heard, ...], ...] = ()
 
     def digest(self) -> str:
         """Names exactly this input, byte for byte."""
-        found = hashlib.sha256(msgspec.json.encode([self.patient, self.not_kept, self.asked]))
+        head = [self.patient, self.not_kept, self.asked, self.near_days]
+        found = hashlib.sha256(msgspec.json.encode(head))
         for key in sorted(self.prefetch):
             _add(found, key.encode(), bytes(self.prefetch[key]))
         for answers in self.heard:
@@ -60,12 +63,14 @@ class Input(msgspec.Struct, frozen=True):
 def input_of(
     request: HookRequest,
     not_kept: Iterable[str],
+    near_days: int | None,
     heard: tuple[tuple[Heard, ...], ...],
 ) -> Input:
     """What a hook request was decided from, with what a FHIR server added."""
     asked = request.fhir_server is not None
     prefetch = request.prefetch or {}
-    return Input(request.patient_id, prefetch, tuple(sorted(not_kept)), asked, heard)
+    lists = tuple(sorted(not_kept))
+    return Input(request.patient_id, prefetch, lists, asked, near_days, heard)
 
 
 def _add(found: hashlib._Hash, *parts: bytes) -> None:

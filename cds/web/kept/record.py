@@ -56,7 +56,7 @@ class DecisionRecord(msgspec.Struct, frozen=True, rename={"passed": "pass"}):
     evidence: dict[str, list[str]]
     masked: list[str]
     patient: str | None = None
-    result: msgspec.Raw | None = None
+    result: msgspec.Raw = msgspec.Raw(b"null")
 
     def statuses(self) -> dict[str, str]:
         """Criterion → status, as far as they were decided."""
@@ -141,7 +141,7 @@ def record_of(  # noqa: PLR0913 - what a record is made of
         _evidence(determination, assessment.patient if masked else None),
         list(MASKED) if masked else [],
         None if masked else assessment.patient,
-        None if masked else msgspec.Raw(result),
+        msgspec.Raw(b"null" if masked else result),
     )
 
 
