@@ -31,11 +31,13 @@ from cds.core.assessment import assessment_json
 from cds.core.when import Evaluation
 from cds.fhir.record import Record, record_from_bundle
 from cds.settings import FhirBase, Settings
+from cds.web.fhir_endpoint import Faults, Store, create_fhir_app, load_fixtures, serving
 from cds.web.remote import chart_of, servers_for
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools" / "hapi"
 START_SECONDS = 900  # from an empty cache, with everything to download
 FHIR_JSON = {"Content-Type": "application/fhir+json"}
+CHUNK = 500
 # 0.80 must not become 0.8 on the way: its digits are part of a result.
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -52,6 +54,48 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None if named or collection_path.name == "conftest.py" else True
 
 
+def name_of(resource: dict[str, Any]) -> str:
+    """`Type/id`."""
+    return f"{resource['resourceType']}/{resource['id']}"
+
+
+def replaced(value: Any, names: dict[str, str]) -> Any:
+    """JSON in which every string that is one of the names is another."""
+    text = in_json(value).decode()
+    for old, new in names.items():
+        text = text.replace(f'"{old}"', f'"{new}"')
+    return _DECODER.decode(text)
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Our own small endpoint, which takes itself to be at another address, as HAPI does."""
+
+    base: str
+    store: Store
+    alias: str | None = "https://fhir.hospital.example/r4"
+    refused: frozenset[str] = frozenset()
+
+    def allowed(self) -> FhirBase:
+        """The entry of the allow-list."""
+        return FhirBase(self.base, self.alias)
+
+    def keep(self, resources: list[dict[str, Any]]) -> None:
+        """Put each resource under its own id."""
+        for one in resources:
+            self.store.put(one)
+
+    def create(self, resources: list[dict[str, Any]]) -> dict[str, str]:
+        """Put each resource under a number; names as they were → names as they are now."""
+        numbers = {
+            name_of(one): f"{one['resourceType']}/{number}"
+            for number, one in enumerate(resources, 70_001)
+        }
+        for one, name in zip(replaced(resources, numbers), numbers.values(), strict=True):
+            self.store.put(one | {"id": name.partition("/")[2]})
+        return numbers
+
+
 @dataclass(frozen=True)
 class Hapi:
     """A running server: its base, how its own links name it, and what it would not take."""
@@ -65,12 +109,38 @@ class Hapi:
         """The entry of the allow-list."""
         return FhirBase(self.base, self.alias)
 
-    def post(self, bundle: dict[str, Any]) -> dict[str, Any]:
-        """Send a transaction; the server's answer."""
+    def _post(self, entries: list[dict[str, Any]]) -> list[str]:
+        """Send a transaction; `Type/id` of each entry."""
+        bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
         answer = requests.post(self.base, in_json(bundle), headers=FHIR_JSON, timeout=120)
         answer.raise_for_status()
-        found: dict[str, Any] = answer.json()
-        return found
+        places = [one["response"]["location"] for one in answer.json()["entry"]]
+        names = [place.partition("/_history")[0].split("/")[-2:] for place in places]
+        return ["/".join(name) for name in names]
+
+    def keep(self, resources: list[dict[str, Any]]) -> None:
+        """Put each resource under its own id."""
+        for start in range(0, len(resources), CHUNK):
+            self._post(
+                [
+                    {"resource": one, "request": {"method": "PUT", "url": name_of(one)}}
+                    for one in resources[start : start + CHUNK]
+                ]
+            )
+
+    def create(self, resources: list[dict[str, Any]]) -> dict[str, str]:
+        """Have the server choose every id; names as they were → names as they are now."""
+        urns = {name_of(one): f"urn:uuid:{number:08d}-0000-4000-8000-{0:012d}"
+                for number, one in enumerate(resources)}  # fmt: skip
+        entries = [
+            {
+                "fullUrl": urn,
+                "resource": {k: v for k, v in one.items() if k != "id"},
+                "request": {"method": "POST", "url": one["resourceType"]},
+            }
+            for one, urn in zip(replaced(resources, urns), urns.values(), strict=True)
+        ]
+        return dict(zip(urns, self._post(entries), strict=True))
 
 
 @dataclass(frozen=True)
@@ -181,6 +251,22 @@ def hapi() -> Iterator[Hapi]:
             reader.join(5)
 
 
+@pytest.fixture(scope="session")
+def embedded() -> Iterator[Embedded]:
+    """The embedded endpoint over the same stories."""
+    store = load_fixtures(bundled_fixtures(), None)
+    faults = Faults(alias=Embedded.alias or "")
+    with serving(create_fhir_app(store, faults=faults)) as base:
+        yield Embedded(base, store)
+
+
+@pytest.fixture(scope="session", params=["embedded", "hapi"])
+def server(request: pytest.FixtureRequest) -> Embedded | Hapi:
+    """Each of the two servers in turn."""
+    found: Embedded | Hapi = request.getfixturevalue(request.param)
+    return found
+
+
 Determine = Callable[..., dict[str, Any]]
 
 
@@ -224,14 +310,13 @@ class Service:
     """Our service as a process of its own, with HAPI on its allow-list."""
 
     url: str
-    hapi: Hapi
 
-    def hook(self, patient: str) -> tuple[float, requests.Response]:
+    def hook(self, patient: str, base: str) -> tuple[float, requests.Response]:
         """Fire patient-view without any prefetch; seconds until the answer, and the answer."""
         body = {
             "hook": "patient-view",
             "hookInstance": str(uuid.uuid4()),
-            "fhirServer": self.hapi.base,
+            "fhirServer": base,
             "context": {"userId": "Practitioner/p1", "patientId": patient},
         }
         url = f"{self.url}/cds-services/trial-eligibility"
@@ -261,12 +346,16 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def service(hapi: Hapi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(
+    hapi: Hapi, embedded: Embedded, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
     """`trial-cds serve` on the stories' usual day, with a card for every trial."""
     port = _free_port()
     store = tmp_path_factory.mktemp("store") / "store.db"
     environment = {
-        "TRIAL_CDS_FHIR_ALLOW": f"{hapi.base}={hapi.alias or hapi.base}",
+        "TRIAL_CDS_FHIR_ALLOW": ",".join(
+            f"{one.base}={one.alias or one.base}" for one in (hapi, embedded)
+        ),
         "TRIAL_CDS_ON": "2026-03-01",
         "TRIAL_CDS_SHOW_ALL": "yes",
         # A busy machine shall not make these answers partial; one test holds the usual four.
@@ -279,7 +368,7 @@ def service(hapi: Hapi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
         url = f"http://127.0.0.1:{port}"
         try:
             _wait_for(url, process)
-            yield Service(url, hapi)
+            yield Service(url)
         finally:
             process.terminate()
             process.communicate(timeout=60)

@@ -5,23 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from cds.content.bundled import bundled_fixtures
-from cds.settings import FhirBase
-from cds.web.fhir_endpoint import create_fhir_app, load_fixtures, serving
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(scope="session")
-def endpoint() -> Iterator[FhirBase]:
-    """The embedded endpoint over the same stories."""
-    with serving(create_fhir_app(load_fixtures(bundled_fixtures(), None))) as base:
-        yield FhirBase(base)
+WAYS: dict[str, dict[str, Any]] = {
+    "a page of 1": {"fhir_page_size": 1},
+    "a page of 20": {"fhir_page_size": 20},
+    "a page of 200": {"fhir_page_size": 200},
+    "one batch": {"fhir_batch": "yes"},
+    "category by category": {"dialect": "epic"},
+}
 
 
 def comparable(said: dict[str, Any]) -> dict[str, Any]:
@@ -30,21 +24,12 @@ def comparable(said: dict[str, Any]) -> dict[str, Any]:
     return said | {"problems": problems}
 
 
-@pytest.mark.parametrize("size", [1, 20, 200])
-def test_hapi_says_what_the_file_says_whatever_the_page_size(
-    story: Any, size: int, hapi: Any, from_file: Any, from_server: Any
+@pytest.mark.parametrize("way", WAYS)
+def test_a_server_says_what_the_file_says_however_it_is_asked(
+    story: Any, way: str, server: Any, from_file: Any, from_server: Any
 ) -> None:
-    expected = from_file(story.as_a_server_gives_it(hapi.refused), story.asked)
-    got = from_server(hapi.allowed(), story.told["patient"], story.asked, fhir_page_size=size)
-    assert comparable(got) == expected
-
-
-@pytest.mark.parametrize("size", [1, 20, 200])
-def test_the_embedded_endpoint_says_what_the_file_says_whatever_the_page_size(
-    story: Any, size: int, endpoint: FhirBase, from_file: Any, from_server: Any
-) -> None:
-    expected = from_file(story.as_a_server_gives_it(), story.asked)
-    got = from_server(endpoint, story.told["patient"], story.asked, fhir_page_size=size)
+    expected = from_file(story.as_a_server_gives_it(server.refused), story.asked)
+    got = from_server(server.allowed(), story.told["patient"], story.asked, **WAYS[way])
     assert comparable(got) == expected
 
 
