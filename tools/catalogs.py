@@ -15,6 +15,9 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from cds.content.bundled import bundled_content
+from cds.content.mappings import load_terminology
+from cds.web.report.sentences import SENTENCES, SPANS, STATES, WORDS
 from cds.web.report.words import DOMAIN, LOCALES
 
 _TEMPLATES = Path(__file__).resolve().parent.parent / "cds" / "web" / "report" / "templates"
@@ -34,7 +37,7 @@ def main() -> None:
 
 
 def extracted() -> Catalog:
-    """Every word of the templates, in their order."""
+    """Every word of the templates, in their order; sentences of the engine; names of concepts."""
     catalog = Catalog(domain=DOMAIN, project="trial-cds", header_comment=f"# {_NOTE}")
     found = extract_from_dir(
         _TEMPLATES,
@@ -43,6 +46,10 @@ def extracted() -> Catalog:
     )
     for _, _, message, _, _ in sorted(found, key=lambda one: (one[0], one[1])):
         catalog.add(message)
+    for message in (*SENTENCES, *STATES, *SPANS, *WORDS):
+        catalog.add(message)
+    for label in sorted(load_terminology([bundled_content()]).labels.values()):
+        catalog.add(label)
     return catalog
 
 

@@ -131,7 +131,7 @@ def test_every_criterion_stands_on_the_page_with_the_protocols_words(
             assert " ".join(piece["display"].split()) in said, one["id"]
     for expected in (
         "by time only: possible from 25 Mar 2026",
-        "14 Feb 2026 to 24 Feb 2026; within 7 days ; clear from 4 Mar 2026",
+        "14 Feb 2026 to 24 Feb 2026; within 7 days; clear from 4 Mar 2026",
         "clarithromycin: strong CYP3A4 inhibitor",
         "MedicationRequest/desmoid-clarithromycin-rx",
         "Look again on 25 Mar 2026.",

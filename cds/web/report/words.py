@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from cds.cards.words import readable, spoken_date
 from cds.engine.words import number
+from cds.web.report.sentences import Speaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -50,8 +51,12 @@ def environment(language: str) -> Environment:
         tag = language.replace("-", "_")
         said = gettext.translation(DOMAIN, str(LOCALES), languages=[tag])
     made.install_gettext_translations(said, newstyle=True)  # type: ignore[attr-defined]
-    made.filters["day"] = _day_in(language)
+    day = _day_in(language)
+    speaker = None if language == "en" else Speaker(said.gettext, _days_of_text(day))
+    made.filters["day"] = day
     made.filters["readable"] = readable
+    made.filters["said"] = speaker or readable
+    made.filters["bound"] = speaker.bound if speaker else readable
     made.filters["short"] = _short
     made.filters["eve"] = lambda day: day - timedelta(days=1)
     made.globals.update(languages=LANGUAGES, shapes=SHAPES, statuses=STATUSES)
@@ -72,6 +77,7 @@ def preferred(tags: Iterable[str]) -> str:
     return "en"
 
 
+_WHOLE_DAY = len("2026-03-01")
 _TRADITIONAL = frozenset({"hant", "tw", "hk", "mo"})
 
 
@@ -79,6 +85,20 @@ def _short(value: Decimal) -> str:
     """A number for the eye: four significant digits at least, whole numbers as they are."""
     places = max(3 - value.adjusted(), 0) if value else 0
     return number(round(value, places))
+
+
+def _days_of_text(spoken: Callable[[date], str]) -> Callable[[str], str]:
+    """Says a day as it stands in a sentence: '2026-03-01', its time left out; '2026-03'; '2026'."""
+
+    def said(text: str) -> str:
+        known = text[:10]
+        if len(known) == _WHOLE_DAY:
+            return spoken(date.fromisoformat(known))
+        # The language's own way to say a day, without the parts that nobody knows.
+        first = spoken(date.fromisoformat(known + "-01" * (2 - known.count("-"))))
+        return first.removesuffix("1日" if "-" in known else "1月1日")
+
+    return said
 
 
 def _day_in(language: str) -> Callable[[date], str]:
