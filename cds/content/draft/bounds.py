@@ -41,6 +41,12 @@ _AGAINST_ULN = frozenset(
     {"alt", "ast", "bilirubin_total", "bun", "creatinine_serum", "pt", "aptt", "inr", "tsh",
      "hbv_dna"}
 )  # fmt: skip
+# Which end of these a protocol limits. The other one is a slip of the pen, or of the heading above.
+_ENOUGH = frozenset({"anc", "platelets", "hemoglobin", "albumin", "lvef"})
+_NOT_TOO_MUCH = frozenset(
+    {"alt", "ast", "bilirubin_total", "bun", "creatinine_serum", "pt", "aptt", "inr", "qtc",
+     "urine_protein_24h", "urine_protein_dipstick"}
+)  # fmt: skip
 _GRAMS_A_DAY = {"g": Decimal(1), "mg": Decimal("0.001")}
 
 
@@ -81,10 +87,13 @@ class Bounds:
 
     def _form(self, lab: Node, node: Node, look_back: str | None) -> Form | None:
         key = self.concept(lab)
-        if not key:
+        if not key or parts(node, "remark"):
             return None
+        if parts(node, "echo") and key != "lvef":
+            raise Unclear
         bound = parts(node, "bound")[0]
         inner = parts(bound)[0]
+        self._check_direction(key, inner)
         relaxed = parts(node, "relaxed", "relaxed_to")
         said = parts(node, "look_back")
         if len(said) > 1 or len(relaxed) > 1 or (said and look_back):
@@ -98,6 +107,14 @@ class Bounds:
         limits = self.limits(key, inner)
         strict: Form = {"lab": key, **limits, **extra}
         return self._relax(key, strict, limits, relaxed[0], extra) if relaxed else strict
+
+    def _check_direction(self, key: str, node: Node) -> None:
+        """Whether the text limits the end of the scale that it must mean."""
+        signs = {_KEYS[token.type] for one in parts(node, "sign") for token in tokens_in(one)}
+        signs |= {"limit_up": {"at_least"}, "limit_down": {"at_most"}}.get(str(node.data), set())
+        wrong = _HIGH if (key in _ENOUGH) is not self.excluding else _LOW
+        if key in _ENOUGH | _NOT_TOO_MUCH and signs & wrong:
+            raise Unclear
 
     def limits(self, key: str, node: Node) -> dict[str, FormValue]:
         """The bounds of a limit: `at_least` and so on, in the unit of the concept."""

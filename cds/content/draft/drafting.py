@@ -127,17 +127,17 @@ def _read(text: Plain, cut: Sequence[Piece], lexicon: Lexicon) -> list[Sentence]
             )
             if not sentence.found:
                 sentence.why = "its words do not all fit the grammar"
-            elif scope.level is Level.QUALIFIED and any(map(_is_bare, sentence.found)):
-                sentence.found = []
-                sentence.why = "the heading above it limits it to severe or uncontrolled states"
+            elif scope.level is Level.QUALIFIED:
+                sentence.found = [_qualified(one) for one in sentence.found]
         sentences.append(sentence)
     return sentences
 
 
-def _is_bare(proposal: Proposal) -> bool:
-    """Whether it is a state without a limit or a time of its own."""
+def _qualified(proposal: Proposal) -> Proposal:
+    """A proposal under "severe or uncontrolled disease": a bare state is then for a human."""
     form = proposal.form or {}
-    return "finding" in form and form.get("when") == "active"
+    bare = "finding" in form and form.get("when") == "active"
+    return replace(proposal, form=None) if bare else proposal
 
 
 def _body(words: Sequence[Word]) -> list[Word]:

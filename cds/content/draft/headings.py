@@ -26,6 +26,7 @@ _EXCLUDES = word_set("excluding")
 _QUALIFIERS = word_set("qualifying")
 _ANCHORS = word_set("anchors")
 _CHANGES = word_set("scope")
+_LONGEST = 30
 
 
 class Level(IntEnum):
@@ -80,7 +81,7 @@ class Headings:
             level = Level.CLOSED
         look_back = look_backs[0] if look_backs else None
         asks_nothing = False
-        if quote.rstrip().endswith(":"):
+        if quote.rstrip().endswith(":") or _announces(quote):
             frame = _frame(piece, quote)
             self.frames.append(frame)
             asks_nothing = frame.below is Level.OPEN and level is Level.OPEN
@@ -115,6 +116,12 @@ def _is_below(head: Piece, piece: Piece) -> bool:
     if piece.depth > head.depth and (piece.mark or not head.mark):
         return True
     return piece.mark != head.mark
+
+
+def _announces(quote: str) -> bool:
+    """Whether a sentence without a colon says that a list follows."""
+    words = _WORD.findall(quote.casefold())
+    return "following" in words and len(words) <= _LONGEST and quote.rstrip()[-1:] not in ".;"
 
 
 def _frame(piece: Piece, quote: str) -> _Frame:

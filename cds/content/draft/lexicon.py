@@ -18,7 +18,8 @@ _WORD = re.compile(r"\d+|[^\W\d_][^\W_]*", re.UNICODE)
 _TERMINALS = {
     "lab": "LAB_NAME", "virus": "VIRUS_NAME", "score": "ECOG_NAME", "other": "OTHER_LAB",
     "finding": "FINDING_NAME", "event": "FINDING_NAME", "hiv": "HIV_NAME",
-    "procedure": "PROCEDURE_NAME", "medication": "DRUG_CLASS",
+    "procedure": "PROCEDURE_NAME", "medication": "DRUG_CLASS", "clot": "CLOT_NAME",
+    "part": "NARROWER",
 }  # fmt: skip
 # Signs in words. A phrase stands for the terminal; the longest phrase wins.
 _PHRASES: Mapping[str, Sequence[str]] = {

@@ -94,6 +94,7 @@ class _Meaning:
             items = parts(listed, *_ITEMS)
             if part(tree, "label") is not None and place == 0 and _kinds(items) - {"labs"}:
                 raise Unclear
+            self._check_windows(items)
             if self.excluding:
                 self._check_list(listed, items)
             found += [one for item in items for one in self._item(item)]
@@ -130,6 +131,7 @@ class _Meaning:
         elif self.look_back:
             raise Unclear
         elif kind == "hiv":
+            self._check_hiv(node)
             yield states.hiv()
         elif kind == "pregnancy":
             yield from self.states.pregnancy(node)
@@ -139,6 +141,15 @@ class _Meaning:
             yield self._both_urine(node)
         else:
             yield self._serology(kind, node)
+
+    def _check_hiv(self, node: Node) -> None:
+        """The only finding beside HIV is the word infection; brackets repeat the name."""
+        said = [str(token).casefold() for token in terminals(node, "FINDING_NAME")]
+        glosses = [word(t, self.words) for g in parts(node, "gloss") for t in tokens_in(g)]
+        if any(one != "infection" for one in said) or any(
+            one.keys and one.keys != ("hiv_infection",) for one in glosses
+        ):
+            raise Unclear
 
     def _serology(self, kind: str, node: Node) -> Form:
         keys = [word(token, self.words).keys[0] for token in terminals(node, "VIRUS_NAME")]
@@ -174,6 +185,12 @@ class _Meaning:
             ]
         }
 
+    def _check_windows(self, items: Sequence[Node]) -> None:
+        """A time behind the last of several tests may be meant for all of them."""
+        dated = [bool(parts(item, "look_back")) for item in items if item.data in {"labs", "ecog"}]
+        if any(dated) and not all(dated):
+            raise Unclear
+
     def _check_list(self, listed: Node, items: Sequence[Node]) -> None:
         """What a list of excluded states leaves open: "and" for a comma, times of some parts."""
         either = bool(parts(listed, "either"))
@@ -182,13 +199,14 @@ class _Meaning:
             raise Unclear
         bare = False
         for item in items:
-            if item.data != "things":
+            if item.data != "things" or part(item, "clots") is not None:
                 continue
             times = self.states.times(item)
             if times.within and bare:
                 raise Impossible
             bare = bare or not (times.within or times.ever or times.now)
-        windows = [self.states.times(item).within for item in items if item.data == "things"]
+        lists = [one for one in items if one.data == "things" and part(one, "clots") is None]
+        windows = [self.states.times(item).within for item in lists]
         if any(windows) and not all(windows) and self._has_bare_event(items):
             raise Unclear
 

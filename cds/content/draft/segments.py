@@ -6,7 +6,7 @@ Every piece says where it stands; together they hold every letter and digit of t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -18,10 +18,17 @@ if TYPE_CHECKING:
     from cds.content.draft.plain import Plain
 
 _LIST_HEADING = re.compile(
-    r"(?:\b(?:inclusion|exclusion|eligibility|excluding)\s+criteri(?:a|on)\b"
-    r"|\bcriteria\s+for\s+(?:inclusion|exclusion|enrol)|\binclusion\s*/|\binclusion\s+and\s+exclusion)",
+    r"\b(?:non[- ]?)?(?:inclusion|exclusion|(?:in)?eligibility|excluding)\s+criteri(?:a|on)\b"
+    r"|\bcriteria\s+(?:for|of)\s+(?:inclusion|exclusion|enrol)"
+    r"|\binclusion\s*/|\binclusion\s+and\s+exclusion|\bexclusionary\b",
     re.IGNORECASE,
 )
+_SHORT_HEADING = re.compile(
+    r"(?:key |main |major |general )?(?:non[- ]?inclusions?|inclusions?|exclusions?|ineligib\w+)"
+    r"(?: for \w+)?\s*:?|(?:[\w/-]+ ){0,4}criteria\s*:?",
+    re.IGNORECASE,
+)
+_NEGATED = re.compile(r"non[- ]?inclusion|not? inclu|ineligib|exclu", re.IGNORECASE)
 _INLINE_HEADING = re.compile(
     r"(?:(?:Key|Main|Major|General|Principal)\s+)?"
     r"(?:Inclusion|Exclusion|INCLUSION|EXCLUSION)\s+(?:[Cc]riteria|CRITERIA)\s*:"
@@ -78,8 +85,20 @@ class _Line:
 
 
 def pieces(text: Plain) -> list[Piece]:
-    """The pieces of an eligibility text, in its order."""
-    return list(_Cutter(text.text).cut())
+    """The pieces of an eligibility text, in its order.
+
+    Two lists of one kind are for different patients: neither is plain then.
+    """
+    cut = list(_Cutter(text.text).cut())
+    lists: dict[str, set[int]] = {}
+    begun = 0
+    for piece in cut:
+        if piece.what is What.HEADING:
+            begun = piece.first
+        elif piece.what is What.SENTENCE:
+            lists.setdefault(piece.section, set()).add(begun)
+    twice = {section for section, begins in lists.items() if len(begins) > 1}
+    return [replace(piece, plain=False) if piece.section in twice else piece for piece in cut]
 
 
 class _Cutter:
@@ -87,7 +106,6 @@ class _Cutter:
         self.text = text
         self.section = ""
         self.is_plain = True
-        self.seen: list[str] = []
         self.item = 0
         self.depth = 0
         self.mark = ""
@@ -130,7 +148,7 @@ class _Cutter:
         first, last = self._trim(line.first, line.last)
         mark = self._mark(first, last)
         behind = mark.end() if mark and mark.end() < last else first
-        if self._is_heading(self.text[behind:last]):
+        if self._is_heading(self.text[behind:last], marked=behind > first):
             yield from self._close()
             yield self._heading(first, last)
             return
@@ -158,26 +176,30 @@ class _Cutter:
         said = self.text[first:last]
         return first + len(said) - len(said.lstrip()), first + len(said.rstrip())
 
-    def _is_heading(self, said: str) -> bool:
+    def _is_heading(self, said: str, *, marked: bool) -> bool:
+        """Whether a line begins a list; in doubt it does, and its list is left to a human."""
+        if _SHORT_HEADING.fullmatch(said.strip()) and not marked:
+            return True
         if _LIST_HEADING.search(said) is None:
             return False
         words = re.findall(r"[a-z]+", said.casefold())
         known = sum(word in _HEADING_WORDS for word in words) == len(words)
-        return known or (said.rstrip().endswith(":") and len(words) <= _MOST_HEADING_WORDS)
+        if known or said.rstrip().endswith(":"):
+            return True
+        return not marked and len(words) <= _MOST_HEADING_WORDS
 
     def _heading(self, first: int, last: int) -> Piece:
         said = self.text[first:last].casefold()
         words = set(re.findall(r"[a-z]+", said))
-        kinds = [kind for kind in ("inclusion", "exclusion") if kind in words]
-        kinds += ["exclusion"] * ("excluding" in words and not kinds)
-        self.section = kinds[0] if len(kinds) == 1 else ""
+        included = bool(re.search(r"(?<!non)(?<!non-)(?<!non )\binclusions?\b", said))
+        excluded = bool(_NEGATED.search(said))
+        self.section = "" if included is excluded else "inclusion" if included else "exclusion"
         odd = (
-            not words <= _HEADING_WORDS
+            not words - {"inclusions", "exclusions", "non"} <= _HEADING_WORDS
             or (self.section == "inclusion" and bool(words & {"any", "one", "or", "not"}))
             or (self.section == "exclusion" and bool(words & {"all", "each", "every"}))
         )
-        self.is_plain = not odd and self.section not in self.seen
-        self.seen.append(self.section)
+        self.is_plain = not odd
         self.item += 1
         self.mark, self.next_number = "", 1
         return Piece(What.HEADING, first, last, self.section, self.is_plain, self.item)

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 _RAW = re.compile(
     r"(?P<number>\d{1,3}(?:,\d{3})+(?![\d.])|\d+(?:\.\d+)?)"
     r"|(?P<word>[^\W\d_][^\W_]*(?:'[^\W\d_]+)?)"
-    r"|(?P<sign>\+{2,4}|[<>=≤≥]=?(?:\s?[<>=])?|\S)",
+    r"|(?P<sign>\+{2,4}|[<>]/=|[<>=≤≥]=?(?:\s?[<>=])?|\S)",
 )
 _SIGNS = {
-    "≥": "GE", ">=": "GE", "=>": "GE", "> =": "GE", "≥=": "GE", "≤": "LE", "<=": "LE", "=<": "LE",
+    "≥": "GE", ">=": "GE", ">/=": "GE", "=>": "GE", "> =": "GE", "≥=": "GE",
+    "≤": "LE", "<=": "LE", "</=": "LE", "=<": "LE",
     "< =": "LE", "≤=": "LE", ">": "GT", "<": "LT", "=": "EQ", "(": "LPAR", "[": "LPAR",
     ")": "RPAR", "]": "RPAR", ",": "COMMA", ";": "SEMI", ".": "DOT", ":": "COLON", "/": "SLASH",
     "-": "DASH", "~": "DASH", "+": "PLUS_SIGN", "×": "TIMES_SIGN", "*": "TIMES_SIGN",
@@ -35,6 +36,12 @@ _ARTICLES = frozenset({"the", "a", "an", "The", "An", "A"})
 _CAPITAL_A = re.compile(
     r"(?:class|type|grade|stage|hepatitis|haemophilia|hemophilia)\s+$", re.IGNORECASE
 )
+_NO_UNITS = frozenset({"point", "points", "score", "ratio", "time", "times"})
+_TESTS = frozenset({"LAB_NAME", "OTHER_LAB"})
+_SWEEPING = frozenset(
+    {"all", "each", "these", "both", "every", "above", "any", "following", "if", "or", "unless"}
+)
+_SLASHED = frozenset({"AND_OR", "CLOT_NAME"})
 _INSIDE = frozenset({"-", "/"})  # what may stand between the words of a name
 _LONGEST_UNIT = 28
 _POWER = re.compile(r"^[x×*·]?10(?:\^|e|\*\*|\*)?\(?\[?(9|3|12|6)\)?\]?/", re.IGNORECASE)
@@ -87,7 +94,42 @@ def tokens(text: str, lexicon: Lexicon, first: int = 0, last: int | None = None)
         else:
             found += _single(text, raw)
             at += 1
+    return _with_remarks(found)
+
+
+def _with_remarks(words: Sequence[Word]) -> list[Word]:
+    """The words, with one REMARK for each bracket of unknown words that stands between two tests.
+
+    It belongs to the test before it, which is then for a human; the others are untouched by it.
+    """
+    found: list[Word] = []
+    at = 0
+    while at < len(words):
+        end = _bracket(words, at)
+        behind = end + 1 if end < len(words) and words[end].terminal == "COMMA" else end
+        next_one = words[behind].terminal if behind < len(words) else ""
+        inside = {word.text.casefold() for word in words[at:end]}
+        foreign = any(word.terminal == "WORD" for word in words[at:end])
+        if end > at and foreign and next_one in _TESTS and inside.isdisjoint(_SWEEPING):
+            found.append(Word("REMARK", "()", words[at].first, words[end - 1].last))
+            at = end
+        else:
+            found.append(words[at])
+            at += 1
     return found
+
+
+def _bracket(words: Sequence[Word], at: int) -> int:
+    """The place behind a bracket that opens here behind a limit; `at` itself without one."""
+    before = words[at - 1].terminal if at else ""
+    if words[at].terminal != "LPAR" or before not in {"QUANT", "ULN", "NUM"}:
+        return at
+    for end in range(at + 1, len(words)):
+        if words[end].terminal == "LPAR":
+            return at
+        if words[end].terminal == "RPAR":
+            return end + 1
+    return at
 
 
 def _raws(text: str, first: int, last: int) -> Iterator[_Raw]:
@@ -124,13 +166,17 @@ def _width(raws: Sequence[_Raw], at: int, form: Sequence[str], name: Name) -> in
         elif (
             not wanted
             or (raw.text not in _INSIDE and raw.text not in _ARTICLES)
-            or (raw.text == "/" and name.terminal != "AND_OR")
+            or (raw.text == "/" and name.terminal not in _SLASHED)
         ):
             return 0
         place += 1
-    if name.strict and not any(letter.isupper() for letter in raws[at].text[1:]):
+    if name.strict and not any(letter.isupper() for letter in _said(raws[at:place])[1:]):
         return 0
     return place - at
+
+
+def _said(raws: Sequence[_Raw]) -> str:
+    return "".join(raw.text for raw in raws)
 
 
 def _number(text: str, raws: Sequence[_Raw], at: int, lexicon: Lexicon) -> tuple[Word, int]:
@@ -155,6 +201,8 @@ def _number(text: str, raws: Sequence[_Raw], at: int, lexicon: Lexicon) -> tuple
 def _unit(text: str, lexicon: Lexicon) -> str:
     """The UCUM unit that a text names, typographic damage of registries included; else ''."""
     squeezed = "".join(text.split()).replace("·", "*")
+    if squeezed.casefold() in _NO_UNITS:
+        return ""
     power = _POWER.match(squeezed)
     if power is not None and (text.strip()[:1].lower() in {"x", "×", "*", "·"} or "^" in text):
         squeezed = f"10^{power[1]}/" + squeezed[power.end() :]
