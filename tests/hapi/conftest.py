@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def stories() -> dict[str, Story]:
     """All stories by name."""
     return STORIES
+
+
+@pytest.fixture(scope="session")
+def loading() -> Any:
+    """The tool that loads patients into a server."""
+    spec = spec_from_file_location("load", TOOLS / "load.py")
+    assert spec is not None
+    assert spec.loader is not None
+    found = module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -3,70 +3,40 @@
 from __future__ import annotations
 
 import json
-import re
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
+import msgspec
 import pytest
 
+from cds.content.bundled import bundled_fixtures
 from cds.settings import FhirBase
+from cds.web.fhir_endpoint import load_fixtures
 
 DEADLINE = 4.0  # the default of TRIAL_CDS_DEADLINE_SECONDS
 TRIES = 3
-LONG = "hapi-two-thousand"
-# What a long-treated patient has most of; none of it is older than the look-back allows.
-SERIES = (("718-7", "Hemoglobin", "g/dL"), ("2951-2", "Sodium", "mmol/L"))
+ENCODER = msgspec.json.Encoder(decimal_format="number")
+LONG = "two-thousand"
 
 
-def renamed(bundle: dict[str, Any], old: str, new: str) -> dict[str, Any]:
-    """A story under another name: every id and reference."""
-    text = json.dumps(bundle, default=float)
-    renamed: dict[str, Any] = json.loads(re.sub(rf"\b{old}\b(?=[-\"])", new, text))
-    return renamed
+@pytest.fixture(scope="session")
+def two_thousand(loading: Any) -> list[dict[str, Any]]:
+    """The resources of a ready patient with two thousand Observations."""
+    made: list[dict[str, Any]] = loading.long_chart(
+        load_fixtures(bundled_fixtures(), None), date(2026, 3, 1)
+    )
+    assert sum(one["resourceType"] == "Observation" for one in made) == 2_000
+    return made
 
 
-def old_result(number: int) -> dict[str, Any]:
-    """A result from the years before; two a day."""
-    code, display, unit = SERIES[number % 2]
-    day = date(2026, 1, 1) - timedelta(days=number // 2)
-    return {
-        "resourceType": "Observation",
-        "id": f"{LONG}-old-{number}",
-        "status": "final",
-        "category": [
-            {
-                "coding": [
-                    {
-                        "system": "http://terminology.hl7.org/CodeSystem/observation-category",
-                        "code": "laboratory",
-                    }
-                ]
-            }
-        ],
-        "code": {"coding": [{"system": "http://loinc.org", "code": code, "display": display}]},
-        "subject": {"reference": f"Patient/{LONG}"},
-        "effectiveDateTime": day.isoformat(),
-        "valueQuantity": {
-            "value": 13 if number % 2 == 0 else 140,
-            "unit": unit,
-            "system": "http://unitsofmeasure.org",
-            "code": unit,
-        },
-    }
-
-
-@pytest.fixture(scope="module")
-def long_chart(server: Any, stories: Any) -> bytes:
-    """A ready patient with two thousand Observations, loaded; gives the same as a Bundle."""
-    story = stories["desmoid-ready"]
-    bundle = renamed(story.bundle, story.name, LONG)
-    own = [entry["resource"] for entry in bundle["entry"]]
-    here = sum(one["resourceType"] == "Observation" for one in own)
-    older = [old_result(number) for number in range(2_000 - here)]
-    server.keep([*own, *older])
-    entries = [{"resource": one} for one in [*own, *older]]
-    return json.dumps({"resourceType": "Bundle", "type": "collection", "entry": entries}).encode()
+@pytest.fixture(scope="session")
+def long_chart(server: Any, two_thousand: list[dict[str, Any]]) -> bytes:
+    """That patient, loaded; gives the same as a Bundle."""
+    server.keep(two_thousand)
+    entries = [{"resource": one} for one in two_thousand]
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": entries}
+    return ENCODER.encode(bundle)
 
 
 def trials(said: dict[str, Any]) -> dict[str, Any]:
