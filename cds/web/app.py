@@ -28,6 +28,7 @@ from cds.web.limits import Gate, Rate, discard_body, is_counted, read_body
 from cds.web.metrics import CONTENT_TYPE, HOOK_SECONDS, REQUESTS, exposition
 from cds.web.report.links import ReportService
 from cds.web.request import HOOK, SERVICE
+from cds.web.seen.audit import register
 from cds.web.seen.log import begin_request, log
 from cds.web.sessions import Cookies, Sessions
 from cds.web.switches import WatchedSwitches
@@ -91,6 +92,7 @@ def create_app(
     sessions = _sessions(settings, store, address)
     switches = _switches(settings, content, door)
     reports = ReportService(settings, content, store, address, sessions=sessions)
+    register(app, settings.audit_file)
     kept = app.extensions[_KEEPER] = Keeper(settings, content, store)
     _register_discovery(
         app, HookService(settings, content, today, reports, kept, switches), door, settings

@@ -28,11 +28,12 @@ from cds.web.place import TEMPLATES as PLACE_TEMPLATES
 from cds.web.place import place_of
 from cds.web.request import HOOK, SERVICE, read_request
 from cds.web.research import asked_research, prefetched_research, research_keys
+from cds.web.seen.audit import Access, audit
 from cds.web.seen.log import note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
-    from datetime import date
+    from datetime import date, datetime
 
     from cds.assess import Content
     from cds.core.assessment import Assessment
@@ -118,11 +119,33 @@ class HookService:
         Raises:
             Refused: the request breaks the specification (400), its client names a FHIR server
                 that it may not use (403), its Patient is neither there nor can be fetched (412),
-                or what was decided cannot be kept now (503).
+                or what was decided cannot be kept or audited now (503).
         """
         received = now()
         request = read_request(body, max_resources=self._settings.max_resources)
         note(hook_instance=request.hook_instance)
+        access = Access(
+            "patient-view",
+            request.patient_id,
+            request.named_user,
+            caller.issuer,
+            request.fhir_server,
+            request.hook_instance,
+        )
+        try:
+            answer = self._answer(request, received, caller, deadline)
+        except Refused as problem:
+            audit(msgspec.structs.replace(access, status=problem.status))
+            raise
+        except Exception:
+            audit(msgspec.structs.replace(access, status=500))
+            raise
+        audit(msgspec.structs.replace(access, call=answer.call))
+        return answer
+
+    def _answer(
+        self, request: HookRequest, received: datetime, caller: Caller, deadline: Deadline
+    ) -> Answer:
         base = namespace(request.fhir_server, caller.issuer)
         server = caller.fhir_server(request.fhir_server)
         request = msgspec.structs.replace(request, fhir_server=server)

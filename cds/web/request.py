@@ -54,6 +54,14 @@ class HookRequest(msgspec.Struct, frozen=True, rename="camel"):
         """The encounter in which the chart is open, as JSON; '' where the client does not say."""
         return bytes(self.context.encounter_id).decode(errors="replace")
 
+    @property
+    def named_user(self) -> str:
+        """Who has the chart open, as a reference where the client sends one; else empty."""
+        try:
+            return msgspec.json.decode(self.context.user_id, type=str)
+        except msgspec.DecodeError:
+            return ""
+
 
 _decoder = msgspec.json.Decoder(HookRequest)
 

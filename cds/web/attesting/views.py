@@ -36,7 +36,7 @@ def add_answers(pages: Blueprint, reader: Reader, attesting: Attesting, cookies:
     def taken(
         token: str, trial: str, take: Callable[[Visit, TrialReport, Person], object]
     ) -> Response:
-        visit = reader.visit(token)
+        visit = reader.visit(token, "answer")
         found = trial_of(visit, trial)
         back = f"{PREFIX}/{token}/{trial}"
         if not _is_own_form(token, trial):

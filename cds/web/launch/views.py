@@ -28,6 +28,7 @@ from cds.web.launch.fault import LaunchFault, Why
 from cds.web.launch.identity import User, keys_at, user_of
 from cds.web.launch.under_way import UnderWay
 from cds.web.report.views import page_headers, plain_page
+from cds.web.seen.audit import Access, audit
 from cds.web.sessions import Cookies
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ class Launcher:
         if patient is None or not _FHIR_ID.fullmatch(patient):
             raise LaunchFault(Why.NO_PATIENT)
         asked = Evaluation.of(site.settings.on or site.today(), site.settings.timezone)
+        audit(Access("launch", patient, user.key or user.name, base=ehr.iss))
         record = self._record(ehr, granted.access_token, patient, asked, deadline)
         facts = facts_from(record, site.content.terminology, asked.zone, site.content.units)
         assessment = assess_facts(facts, site.content, asked)

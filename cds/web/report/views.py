@@ -16,6 +16,7 @@ from cds.web.report.keeping import Kept, report_from
 from cds.web.report.paper import running_head
 from cds.web.report.sealing import address_of, unsealed
 from cds.web.report.words import LANGUAGES, STATUSES, UNREVIEWED, environment, preferred
+from cds.web.seen.audit import Access, audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,12 +89,18 @@ class Reader:
         """
         return self.visit(token).report
 
-    def visit(self, token: str) -> Visit:
-        """The report behind a link, and who reads it.
+    def visit(self, token: str, by: str = "page") -> Visit:
+        """The report behind a link, and who reads it; `by` is the word for it in the audit trail.
 
         Raises:
             Closed: the link is none, has ended or is somebody else's, or nobody has signed on.
+            Refused: 503, that it is read cannot be audited.
         """
+        visit = self._visit(token)
+        audit(Access(by, visit.report.patient, visit.user or ""))
+        return visit
+
+    def _visit(self, token: str) -> Visit:
         address = address_of(token)
         try:
             launched = None if address is None else self._launched(address, token)
