@@ -98,34 +98,37 @@ class Evaluator:
     def run(self, batch: Batch) -> Tally:
         """Evaluate a batch and write its rows; what it says last is that it is finished."""
         found = Found()
-        early = self._judge.looks_early and self.setup.form is not Form.BUNDLES
         with _files(self.setup.paths) as read:
-            waiting = self._evaluate(batch.patients, read, found, early=early)
-            self._evaluate(waiting, read, found, early=False)
+            waiting = batch.patients
+            if self._judge.glances and self.setup.form is not Form.BUNDLES:
+                waiting = self._glance(waiting, read, found)
+            self._evaluate(waiting, read, found)
         tally = found.tally(batch.number, len(batch.patients))
         self._write(found.rows, tally)
         return tally
 
-    def _evaluate(
-        self, patients: Sequence[Patient], read: Reader, found: Found, *, early: bool
-    ) -> list[Patient]:
-        """Evaluate patients, by their early lines only if `early`; who must be read in full."""
-        waiting: list[Patient] = []
-        wanted = [run for one in patients for run in one.runs if run.early or not early]
-        lines = read_runs(wanted, read)
+    def _glance(
+        self, patients: Sequence[Patient], read: Reader, found: Found
+    ) -> tuple[Patient, ...]:
+        """Look at what may show a target diagnosis; the patients who must be read in full."""
+        lines = read_runs((run for one in patients for run in one.runs if run.early), read)
+        return tuple(
+            patient
+            for patient in patients
+            if not self._judge.glance(patient.id, self._lines(patient, lines), found)
+        )
+
+    def _evaluate(self, patients: Sequence[Patient], read: Reader, found: Found) -> None:
+        """Evaluate patients by everything that the export has of them."""
+        lines = read_runs((run for one in patients for run in one.runs), read)
         for patient in patients:
-            own = self._lines(patient, lines)
-            if early and self._judge.glance(patient.id, own, found):
-                continue
             try:
-                record = self._record(own)
+                record = self._record(self._lines(patient, lines))
             except UnusableInput as problem:
                 name = self.setup.names[patient.runs[0].file]
                 found.rejects.append(Reject(name, None, str(problem), _named(patient.id)))
                 continue
-            if not self._judge.add(record, found, early=early):
-                waiting.append(patient)
-        return waiting
+            self._judge.add(record, found)
 
     def _lines(self, patient: Patient, lines: Mapping[tuple[int, int], bytes]) -> list[bytes]:
         """The lines of a patient, or their Bundles, as far as they were read."""

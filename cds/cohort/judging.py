@@ -16,13 +16,11 @@ from cds.cohort.scan import Reject
 from cds.cohort.tables import Rows
 from cds.cohort.unrecognised import unknown_units, unrecognised
 from cds.core.criterion import Status
-from cds.engine.evaluate import decide
 from cds.fhir.facts import facts_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cds.core.facts import Facts
     from cds.core.when import Evaluation
     from cds.fhir.record import Record
     from cds.fhir.retrieved import Coverage
@@ -66,10 +64,6 @@ class Judge:
         self._reader = RememberingReader(content.terminology, content.units)
         self._possible = Possible(content)
         self._glance = Glance(content, asked, self._possible, coverage)
-        self._targets = tuple(
-            next(one for one in trial.criteria if one.id == trial.target)
-            for trial in content.trials
-        )
 
     def glance(self, patient: str, lines: Sequence[bytes], found: Found) -> bool:
         """Add the rows of a chart of which a glance tells that it concerns no trial.
@@ -77,7 +71,7 @@ class Judge:
         `lines` are those that may show a target diagnosis. False, and nothing is added, if more
         must be read.
         """
-        seen = self._glance.at(patient, lines) if self._glance.suffices else None
+        seen = self._glance.at(patient, lines)
         if seen is None:
             return False
         found.rows.add(f"Patient/{patient}", seen.determinations)
@@ -86,18 +80,20 @@ class Judge:
             found.entries[kind] += count
         return True
 
-    def add(self, record: Record, found: Found, *, early: bool) -> bool:
-        """Add the rows of one chart.
+    @property
+    def glances(self) -> bool:
+        """Whether the target diagnoses can be told from Conditions alone.
 
-        `early`: the record holds only what may show a target diagnosis. False, and nothing is
-        added, if that does not decide, so that the whole chart must be read.
+        Most charts hold none of them; their results and medications then need not be read.
         """
+        return self._glance.suffices
+
+    def add(self, record: Record, found: Found) -> None:
+        """Add the rows of one chart that was read in full."""
         content = self.content
         facts = facts_from(
             record, content.terminology, self._asked.zone, content.units, self._reader
         )
-        if early and not self._is_decided(facts):
-            return False
         assessment = assess_facts(facts, content, self._asked)
         found.rows.add(assessment.patient, assessment.determinations)
         unknown = unrecognised(record, facts, content.terminology)
@@ -107,27 +103,6 @@ class Judge:
         found.rows.possible.extend(self._possible.rows(record, facts, assessment))
         found.deceased += assessment.deceased
         found.entries.update({kind: len(own) for kind, own in record.entries.items()})
-        return True
-
-    def _is_decided(self, facts: Facts) -> bool:
-        """Whether nothing but the target diagnosis matters: it is missing, for every trial."""
-        return facts.patient.deceased or all(
-            decide(target, facts, self._asked).status is Status.FAIL for target in self._targets
-        )
-
-    @cached_property
-    def looks_early(self) -> bool:
-        """Whether the target diagnoses can be told from Conditions and Procedures alone.
-
-        Most charts hold none of them; their results and medications then need not be read.
-        """
-        concepts = {
-            key
-            for folder in self.content.folders
-            for key in folder.concepts.get(folder.trial.target, frozenset())
-        }
-        found = [self.content.terminology.concepts.get(key) for key in concepts]
-        return bool(found) and all(one is not None and one.domain == "finding" for one in found)
 
     @cached_property
     def _measured(self) -> tuple[str, ...]:

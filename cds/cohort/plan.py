@@ -8,6 +8,8 @@ reads each file from front to back.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_BATCH_BYTES = 8_000_000
+BATCH_BYTES = 24_000_000
+"""Bytes of charts that are evaluated in one task, about."""
 _PATIENT_BYTES = 20_000
 """What one patient costs beside their bytes, in bytes: small charts are not piled up endlessly."""
 
@@ -66,8 +69,8 @@ class Plan:
                 f"create or replace table {name} as "  # noqa: S608 - names from this function
                 f"select * from read_parquet('{folder.as_posix()}/*.{name}.parquet')"
             )
-        for statement in STATEMENTS:
-            self._base.execute(statement)
+        for statement in _STATEMENTS:
+            self._base.execute(statement.format(batch=BATCH_BYTES, each=_PATIENT_BYTES))
         self._base.execute("checkpoint")
 
     def counts(self) -> Counts:
@@ -87,26 +90,30 @@ class Plan:
                 yield self._batch(number)
 
     def _batch(self, number: int) -> Batch:
-        rows = self._base.execute(
-            "select patient, list((file, start, length, early) order by file, start) from places "
-            "where batch = ? group by n, patient order by n",
+        found = self._base.execute(
+            "select n, patient, file, start, length, early from places where batch = ? "
+            "order by n, file, start",
             [number],
-        ).fetchall()
-        patients = tuple(Patient(name, tuple(Run(*run) for run in runs)) for name, runs in rows)
-        return Batch(number, patients)
+        ).fetchnumpy()
+        columns = [found[name].tolist() for name in ("n", "patient", *Run._fields)]
+        patients: list[Patient] = []
+        for _, rows in groupby(zip(*columns, strict=True), key=itemgetter(0)):
+            own = list(rows)
+            patients.append(Patient(own[0][1], tuple(Run(*row[2:]) for row in own)))
+        return Batch(number, tuple(patients))
 
 
-STATEMENTS = (
+_STATEMENTS = (
     # 2^44 bytes are 16 TB, more than any one file; the first Patient line is the patient's place.
-    f"""create or replace table people as
+    """create or replace table people as
     with
       first as (select patient, min(file * 17592186044416 + start) as place
                 from runs where person group by patient),
       size as (select patient, sum(length) as bytes from runs group by patient),
       filled as (select patient, row_number() over (order by place) as n,
-                        sum(bytes + {_PATIENT_BYTES}) over (order by place) as bytes
+                        sum(bytes + {each}) over (order by place) as bytes
                  from first join size using (patient))
-    select patient, n, (bytes // {_BATCH_BYTES})::integer as batch from filled order by n""",  # noqa: S608 - numbers of this file
+    select patient, n, (bytes // {batch})::integer as batch from filled order by n""",
     # A product may be made of products; `union` ends a circle of them.
     """create or replace table wanted as
     with recursive found as (

@@ -50,7 +50,7 @@ _ID = attrgetter("criterion.id")
 _KIND = attrgetter("criterion.kind._value_")
 _STATUS = attrgetter("status._value_")
 # Reading the attribute is several times as fast as Enum's `value`, and there are many rows.
-_LISTED = {"fail": Status.FAIL, "unknown": Status.UNKNOWN, "review": Status.REVIEW}
+_TOLD = list(DETERMINATIONS.values())[1:]
 
 
 class Rows:
@@ -77,19 +77,15 @@ class Rows:
 
     def determinations(self) -> pa.Table:
         """One row for each patient and trial."""
-        found = self._determinations
-        columns: dict[str, list[Any]] = {
-            "patient": self._patients,
-            "trial": [one.trial.id for one in found],
-            "overall": [one.overall.value for one in found],
-            **{name: [_ids(one, status) for one in found] for name, status in _LISTED.items()},
-            "clears_on": [one.clears_on for one in found],
-            "target": [one.target.status.value for one in found],
-            "version": [one.trial.version for one in found],
-        }
-        return pa.table(
-            {name: pa.array(columns[name], kind) for name, kind in DETERMINATIONS.items()}
-        )
+        # Many patients share one determination: it says that nothing concerns them.
+        known: dict[int, tuple[object, ...]] = {}
+        for one in self._determinations:
+            if id(one) not in known:
+                known[id(one)] = _row(one)
+        rows = [known[id(one)] for one in self._determinations]
+        columns = list(zip(*rows, strict=True)) or [()] * len(_TOLD)
+        told = [pa.array(values, kind) for values, kind in zip(columns, _TOLD, strict=True)]
+        return pa.table([pa.array(self._patients, _TEXT), *told], names=list(DETERMINATIONS))
 
     def criteria(self) -> pa.Table:
         """One row for each patient, trial and criterion."""
@@ -129,6 +125,20 @@ class Rows:
         entries = pa.array([self.unrecognised[key] for key in keys], pa.int64())
         patients = pa.array([self.unrecognised_patients[key] for key in keys], pa.int64())
         return pa.table({**columns, "entries": entries, "patients": patients})
+
+
+def _row(one: Determination) -> tuple[object, ...]:
+    """What stands in a determination's row behind the patient."""
+    return (
+        one.trial.id,
+        one.overall.value,
+        _ids(one, Status.FAIL),
+        _ids(one, Status.UNKNOWN),
+        _ids(one, Status.REVIEW),
+        one.clears_on,
+        one.target.status.value,
+        one.trial.version,
+    )
 
 
 def _repeated(values: list[str], times: list[int]) -> pa.Array:

@@ -94,7 +94,7 @@ def told(found: Found) -> Any:
 def test_a_glance_says_what_reading_the_chart_says(chart: list[dict[str, Any]]) -> None:
     seen, read = Found(), Found()
     if JUDGE.glance("p", lines(chart), seen):
-        assert JUDGE.add(record_from_resources(lines(chart), ALL), read, early=False)
+        JUDGE.add(record_from_resources(lines(chart), ALL), read)
         assert told(seen) == told(read)
     else:
         assert told(seen) == told(Found())

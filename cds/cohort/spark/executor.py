@@ -115,15 +115,13 @@ def _add(
     coverage: dict[str, Coverage],
     found: Found,
 ) -> None:
+    if judge.glances and judge.glance(
+        patient, [line for _, _, early, line in lines if early], found
+    ):
+        return
     try:
-        if judge.looks_early:
-            some = [line for _, _, early, line in lines if early]
-            if judge.glance(patient, some, found):
-                return
-            if judge.add(record_from_resources(some, coverage), found, early=True):
-                return
         record = record_from_resources([line for *_, line in lines], coverage)
-        judge.add(record, found, early=False)
+        judge.add(record, found)
     except UnusableInput as problem:
         found.rejects.append(Reject(lines[0][1], None, str(problem), f"Patient/{patient}"))
 
