@@ -23,6 +23,7 @@ COMMANDS = (
     "fhir-check",
     "screen",
     "report",
+    "shadow",
     "draft",
     "check",
     "review",
