@@ -14,8 +14,9 @@ import msgspec
 from cds.core.facts import Retrieval
 from cds.fhir.addresses import read_base
 from cds.fhir.backend import CONFIGURATION, SignInFault, smart_configuration
+from cds.fhir.batch import parts_of
 from cds.fhir.faults import FhirFault, Why
-from cds.fhir.pages import read_page
+from cds.fhir.pages import Page, read_page
 from cds.fhir.record import Record, missing
 from cds.fhir.search import MEDICATION_TYPES, searches
 
@@ -32,6 +33,7 @@ _SEARCHED = (
     "MedicationRequest",
     "MedicationStatement",
 )
+_RESEARCH = ("ResearchSubject", "Consent", "Flag")
 _READABLE_VERSIONS = ("4.0", "4.3")
 _ALGORITHMS = frozenset({"RS384", "ES384"})
 
@@ -72,12 +74,15 @@ def check_server(
     findings += _reads(resources)
     findings += [_search(name, resources.get(name)) for name in _SEARCHED]
     findings += [_categories(resources.get("Observation")), _includes(resources)]
+    findings += [_batches(statement), *_research(resources)]
     findings.append(_sign_in(connection))
     if patient_id is not None:
         fetched = connection.fetch(
             patient_id, searches(missing(Record(patient_id, None, {}, {}, {})))
         )
         findings += [_tried(one) for one in fetched]
+        findings += _whole_or_by_category(fetched)
+        findings += [_paging(connection, base, patient_id), _batch(connection, patient_id)]
     return findings
 
 
@@ -164,7 +169,7 @@ def _categories(resource: dict[str, Any] | None) -> Finding:
     what = "Observation?category="
     if "category" in _parameters(resource):
         return Finding(what, Verdict.FINE, "yes")
-    means = "all Observations of a patient are asked for at once: more pages, slower"
+    means = "if a search for all Observations is refused, there are none"
     return Finding(what, Verdict.GAP, "not listed", means)
 
 
@@ -181,6 +186,31 @@ def _includes(resources: dict[str, dict[str, Any]]) -> Finding:
     else:
         means = "drugs that a Medication names, and not the order, are not recognised: review"
     return Finding(what, Verdict.GAP, "not listed", means)
+
+
+def _batches(statement: dict[str, Any]) -> Finding:
+    """Whether several searches can be sent in one request."""
+    what = "batch of searches"
+    rests = _objects(statement.get("rest"))
+    offered = {one.get("code") for rest in rests for one in _objects(rest.get("interaction"))}
+    if offered & {"batch", "transaction"}:
+        means = "after Patient and Conditions all searches go in one request"
+        found = "yes" if "batch" in offered else "transactions are listed"
+        return Finding(what, Verdict.FINE, found, means, "TRIAL_CDS_FHIR_BATCH=no if it is slow")
+    means = "searches are sent in parallel; nothing is lost by that"
+    return Finding(what, Verdict.FINE, "not listed", means)
+
+
+def _research(resources: dict[str, dict[str, Any]]) -> Iterator[Finding]:
+    """Whether the server can say who takes part in research already, or refuses it."""
+    kept = [name for name in _RESEARCH if _can(resources.get(name), "search-type")]
+    what = "research records"
+    if kept:
+        setting = "TRIAL_CDS_RESEARCH_RECORDS=yes if the site keeps them"
+        yield Finding(what, Verdict.FINE, ", ".join(kept), "", setting)
+    else:
+        means = "cards also for patients who take part already, or refuse research"
+        yield Finding(what, Verdict.FINE, "none", means)
 
 
 def _sign_in(connection: FhirConnection) -> Finding:
@@ -216,6 +246,57 @@ def _tried(fetched: Fetched) -> Finding:
     if fetched.state is Retrieval.PARTIAL:
         return Finding(what, Verdict.GAP, f"{found}, then: {why}", means, setting)
     return Finding(what, Verdict.GAP, why, "criteria that need it are unknown", setting)
+
+
+def _whole_or_by_category(fetched: Collection[Fetched]) -> Iterator[Finding]:
+    """A line where the search for all Observations did not do."""
+    if any(one.search.by_category for one in fetched):
+        means = "each category is asked for by itself; results without a category are not found"
+        setting = "TRIAL_CDS_DIALECT=epic saves the attempt, if it is a 400"
+        yield Finding("tried: all Observations", Verdict.GAP, "not in one search", means, setting)
+
+
+def _paging(connection: FhirConnection, base: str, patient_id: str) -> Finding:
+    """Whether the second page of a search can be had: by Observations, one a page."""
+    what = "tried: second page"
+    try:
+        page = _one_a_page(connection, patient_id)
+    except FhirFault as fault:
+        return Finding(what, Verdict.GAP, fault.why.value, "what came counts, absence is unknown")
+    if page.next_url is None:
+        return Finding(what, Verdict.FINE, "none needed: no more than one Observation, or all came")
+    try:
+        read_page(connection.read(connection.admit(page.next_url)), "Observation")
+    except FhirFault as fault:
+        means = "all but first pages are lost: what came counts, absence is unknown"
+        alias = f"TRIAL_CDS_FHIR_ALLOW={base}=<the address that its next links name>"
+        setting = alias if fault.why is Why.OUTSIDE else ""
+        return Finding(what, Verdict.GAP, fault.why.value, means, setting)
+    return Finding(what, Verdict.FINE, "read")
+
+
+def _one_a_page(connection: FhirConnection, patient_id: str) -> Page:
+    path = f"Observation?patient=Patient/{patient_id}&_count=1"
+    try:
+        return read_page(connection.read(path), "Observation")
+    except FhirFault as fault:
+        if fault.why is not Why.REFUSED:
+            raise
+    return read_page(connection.read(f"{path}&category=laboratory"), "Observation")
+
+
+def _batch(connection: FhirConnection, patient_id: str) -> Finding:
+    """Whether a batch of searches is answered as it must be."""
+    what = "tried: batch"
+    kinds = ("Condition", "Procedure")
+    try:
+        body = connection.batch([f"{one}?patient=Patient/{patient_id}&_count=1" for one in kinds])
+        parts_of(body, kinds)
+    except FhirFault as fault:
+        means = "searches are sent in parallel; nothing is lost by that"
+        setting = "TRIAL_CDS_FHIR_BATCH=no saves the attempt"
+        return Finding(what, Verdict.FINE, fault.why.value, means, setting)
+    return Finding(what, Verdict.FINE, "answered")
 
 
 def _count(fetched: Fetched) -> tuple[int, int]:

@@ -163,13 +163,15 @@ def kept_types(metadata: bytes) -> frozenset[str] | None:
 
 
 def takes_batches(metadata: bytes) -> bool:
-    """Whether a CapabilityStatement offers batches.
+    """Whether a CapabilityStatement offers batches, or transactions, which come to the same address.
+
+    HAPI lists transactions alone and answers both.
 
     Raises:
         FhirFault: NOT_FHIR, where the answer is no CapabilityStatement.
     """
     offers = [one for rest in _rests(metadata) for one in _dicts(rest.get("interaction"))]
-    return any(one.get("code") == "batch" for one in offers)
+    return any(one.get("code") in {"batch", "transaction"} for one in offers)
 
 
 def _rests(metadata: bytes) -> list[dict[str, Any]]:

@@ -95,7 +95,7 @@ def test_a_missing_search_says_what_becomes_of_the_criteria() -> None:
     kept = [resource(name, "code") for name in ("Observation", "Condition", "MedicationRequest")]
     found = checked(claiming({"rest": [{"resource": kept}]}))
     assert "no target diagnosis can be told" in found["Condition?patient="].means
-    assert "all Observations of a patient" in found["Observation?category="].means
+    assert "for all Observations" in found["Observation?category="].means
     assert found["Patient read"].verdict is Verdict.GAP
     assert "not recognised" in found["_include of Medications"].means
 
@@ -129,6 +129,64 @@ def test_what_was_refused_when_tried_is_told_with_its_consequence() -> None:
         assert found[what].found == "the FHIR server does not allow it"
         assert found[what].means == "criteria that need it are unknown"
     assert found["tried: Observation exam"].verdict is Verdict.FINE
+
+
+def with_observations(number: int) -> Store:
+    store = chart()
+    for one in range(number):
+        subject = {"reference": f"Patient/{PATIENT}"}
+        category = [{"coding": [{"code": "laboratory"}]}]
+        found = {"resourceType": "Observation", "id": f"o{one}", "status": "final"}
+        store.put(found | {"subject": subject, "category": category, "code": {"text": "x"}})
+    return store
+
+
+@pytest.mark.parametrize("by_category", [False, True])
+def test_a_second_page_is_tried(*, by_category: bool) -> None:
+    faults = Faults(needs_category=by_category)
+    found = checked(create_fhir_app(with_observations(3), faults=faults), patient=PATIENT)
+    assert found["tried: second page"].found == "read"
+    if by_category:
+        assert found["tried: all Observations"].setting.startswith("TRIAL_CDS_DIALECT=epic")
+    else:
+        assert "tried: all Observations" not in found
+    assert "no more than one" in checked(create_fhir_app(chart()), patient=PATIENT)[
+        "tried: second page"
+    ].found  # fmt: skip
+
+
+def test_next_links_that_lead_elsewhere_are_found_out_by_trying() -> None:
+    faults = Faults(alias="https://inside.example/r4")
+    found = checked(create_fhir_app(with_observations(3), faults=faults), patient=PATIENT)
+    second = found["tried: second page"]
+    assert (second.verdict, second.found) == (
+        Verdict.GAP,
+        "an address leads outside the FHIR server",
+    )
+    assert second.setting.startswith("TRIAL_CDS_FHIR_ALLOW=http://127.0.0.1")
+
+
+@pytest.mark.parametrize("no_batch", [False, True])
+def test_batches_are_looked_up_and_tried(*, no_batch: bool) -> None:
+    app = create_fhir_app(chart(), faults=Faults(no_batch=no_batch))
+    found = checked(app, patient=PATIENT)
+    assert found["batch of searches"].found == ("not listed" if no_batch else "yes")
+    tried = found["tried: batch"]
+    assert tried.found == (
+        "the FHIR server does not understand the request" if no_batch else "answered"
+    )
+    assert tried.verdict is Verdict.FINE  # nothing is lost without
+
+
+def test_a_server_that_lists_transactions_is_asked_in_batches() -> None:
+    found = checked(claiming({"rest": [{"interaction": [{"code": "transaction"}]}]}))
+    assert found["batch of searches"].found == "transactions are listed"
+
+
+def test_research_records_come_with_their_setting() -> None:
+    found = checked(create_fhir_app(chart()))["research records"]
+    assert found.setting.startswith("TRIAL_CDS_RESEARCH_RECORDS=yes")
+    assert checked(claiming({"rest": []}))["research records"].found == "none"
 
 
 def test_a_patient_whom_nobody_knows_stops_the_check() -> None:

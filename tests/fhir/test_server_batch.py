@@ -12,6 +12,7 @@ from cds.core.facts import Retrieval
 from cds.fhir.batch import batch_of, only_reads, parts_of
 from cds.fhir.faults import FhirFault, Why
 from cds.fhir.outbound import Deadline, Limits
+from cds.fhir.pages import takes_batches
 from cds.fhir.search import Fetched, Search, searches
 from cds.fhir.server import FhirServers
 from cds.web.fhir_endpoint import Faults, Logged, Store, create_fhir_app, serving
@@ -171,6 +172,14 @@ def test_where_nobody_says_the_capability_statement_decides_for_later_calls(
     server.log.clear()
     assert {one.state for one in server.fetch().values()} == {COMPLETE}
     assert server.log[0].method == method
+
+
+@pytest.mark.parametrize("code", ["batch", "transaction"])
+def test_a_server_that_lists_batches_or_transactions_takes_batches(code: str) -> None:
+    rest = [{"interaction": [{"code": "history-system"}, {"code": code}]}, {"interaction": []}]
+    statement = {"resourceType": "CapabilityStatement", "rest": rest}
+    assert takes_batches(json.dumps(statement).encode())
+    assert not takes_batches(b'{"resourceType":"CapabilityStatement"}')
 
 
 def answering(answer: Callable[[Json], Response | Json]) -> Flask:
