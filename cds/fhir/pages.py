@@ -163,7 +163,7 @@ def kept_types(metadata: bytes) -> frozenset[str] | None:
 
 
 def takes_batches(metadata: bytes) -> bool:
-    """Whether a CapabilityStatement offers batches, or transactions, which come to the same address.
+    """Whether a CapabilityStatement offers batches, or transactions: the address is the same.
 
     HAPI lists transactions alone and answers both.
 
