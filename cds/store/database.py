@@ -91,7 +91,7 @@ class Store:
         try:
             with self._engine.execution_options(**options).begin() as connection:
                 yield connection
-        except SQLAlchemyError as problem:
+        except (SQLAlchemyError, sqlite3.Error) as problem:
             message = f"the store cannot be used now ({type(problem).__name__})"
             raise StoreFault(message) from None
 
@@ -124,7 +124,7 @@ def _opened(url: str) -> Engine:
         raise StoreFault(message) from None
     try:
         _migrate(engine)
-    except (SQLAlchemyError, CommandError, OSError) as problem:
+    except (SQLAlchemyError, sqlite3.Error, CommandError, OSError) as problem:
         message = (
             f"TRIAL_CDS_DATABASE_URL: the store ({address.get_backend_name()}) cannot be opened "
             f"({type(problem).__name__}); see that it exists, that this user may write to it, and "
@@ -180,14 +180,17 @@ def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    """Take the write lock at once: a transaction that would need it later could not wait for it."""
+    """Take the write lock at once: a transaction that would need it later could not wait for it.
+
+    The driver is asked directly; by way of SQLAlchemy these words cost more than the rest.
+    """
+    driver: Any = connection.connection.dbapi_connection
     options = connection.get_execution_options()
     if options.get("reading"):
-        connection.exec_driver_sql("BEGIN")
+        driver.execute("BEGIN")
         return
-    synchronous = "NORMAL" if options.get("quick") else "FULL"
-    connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    driver.execute(f"PRAGMA synchronous={'NORMAL' if options.get('quick') else 'FULL'}")
+    driver.execute("BEGIN IMMEDIATE")
 
 
 def _migrate(engine: Engine) -> None:
