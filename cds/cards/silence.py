@@ -22,8 +22,8 @@ def without_card(
     """The trials that concern the patient and give no card, each with the reason in a word.
 
     `shown` are the trials that cards are about; `withheld` says why others are held back whatever
-    is found: off, joined, refused, muted. The rest is ruled out. A patient who is recorded as
-    deceased is no trial's: one entry without a trial says so.
+    is found: off, joined, refused, muted, attested. The rest is ruled out. A patient who is
+    recorded as deceased is no trial's: one entry without a trial says so.
     """
     if assessment.deceased:
         return [{"because": DECEASED}]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import requests
+import sqlalchemy as sa
 from playwright.sync_api import sync_playwright
 
 from cds.assess import load_content
@@ -16,6 +17,7 @@ from cds.web.serving import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser, Page
 
@@ -33,11 +35,27 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def demo_address() -> Iterator[str]:
+def kept_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the demo's store."""
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="session")
+def demo_address(kept_in: Path) -> Iterator[str]:
     """The demo as `trial-cds demo` runs it, under an address of its own."""
     content = load_content([bundled_content()])
-    with demo_running(load_settings({}), content, port=free_port("127.0.0.1", 8600)) as address:
+    port = free_port("127.0.0.1", 8600)
+    with demo_running(load_settings({}), content, port=port, store=kept_in) as address:
         yield address
+
+
+@pytest.fixture
+def store(demo: str, kept_in: Path) -> Iterator[sa.Engine]:
+    """The demo's own database, read from outside."""
+    assert demo
+    engine = sa.create_engine(f"sqlite:///{kept_in / 'demo.db'}")
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture

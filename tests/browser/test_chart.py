@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
 import requests
+import sqlalchemy as sa
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
@@ -79,7 +81,9 @@ def test_a_patient_without_a_target_diagnosis_gives_a_sentence_and_no_card(
 ) -> None:
     open_chart(page, demo, "ordinary-chart")
     expect(page.locator(".card")).to_have_count(0)
-    expect(page.locator("#cards")).to_contain_text("No card. The record was read; it holds no trial's diagnosis.")
+    expect(page.locator("#cards")).to_contain_text(
+        "No card. The record was read; it holds no trial's diagnosis."
+    )
 
 
 def test_the_same_cards_come_by_prefetch_by_fhir_and_half_and_half(page: Page, demo: str) -> None:
@@ -108,9 +112,9 @@ def test_moving_the_day_ends_the_washout_and_the_card_says_what_it_was_before(
 ) -> None:
     open_chart(page, demo, "desmoid-itraconazole")
     before = page.locator(SUMMARY).inner_text()
-    for _ in range(3):
+    for _ in range(3):  # one after the other, without waiting for the service
         page.get_by_role("button", name="One day ahead").click()
-        answered(page)
+    answered(page)
     expect(page.locator("#today-words")).to_contain_text("moved +3 days")
     expect(page.locator(SUMMARY)).to_contain_text("May suit trial")
     expect(page.locator(".card .before")).to_have_count(1)
@@ -188,6 +192,60 @@ def test_a_dismissed_card_folds_and_its_reason_is_sent(page: Page, demo: str) ->
     expect(page.locator(".card-says")).to_have_text("The service was told.")
     page.get_by_role("button", name="Show again").click()
     expect(page.locator(".card .detail")).to_be_visible()
+
+
+def test_what_users_do_with_cards_is_kept_in_the_store(
+    page: Page, demo: str, store: sa.Engine
+) -> None:
+    """From the click to the row: which card, what became of it, for which coded reason."""
+    open_chart(page, demo, "long-chart")
+    with page.expect_response("**/feedback") as told:
+        page.get_by_role("button", name="Order TSH").click()
+    [accepted] = sent_in(told.value.request)["feedback"]
+    open_chart(page, demo, "desmoid-ready")
+    page.locator(".dismiss summary").click()
+    page.get_by_label("Why?").select_option(label="Not suitable in my judgement")
+    with page.expect_response("**/feedback") as told:
+        page.get_by_role("button", name="Dismiss this card").click()
+    [overridden] = sent_in(told.value.request)["feedback"]
+    with store.connect() as connection:
+        rows = connection.execute(
+            sa.text("SELECT card, outcome, accepted, reasons, comment FROM feedback")
+        )
+        kept = {row.card: row for row in rows}
+    took, refused = kept[accepted["card"]], kept[overridden["card"]]
+    assert took.outcome == "accepted"
+    assert json.loads(took.accepted) == [accepted["acceptedSuggestions"][0]["id"]]
+    assert refused.outcome == "overridden"
+    [reason] = json.loads(refused.reasons)
+    assert reason["code"] == "not-suitable"
+    assert reason["system"] == "https://trial-cds.org/CodeSystem/override-reason"
+
+
+def test_a_dismissed_card_stays_away_says_why_and_can_be_brought_back(
+    page: Page, demo: str
+) -> None:
+    open_chart(page, demo, "desmoid-ready")
+    page.locator(".dismiss summary").click()
+    page.get_by_label("Why?").select_option(label="Not suitable in my judgement")
+    with page.expect_response("**/feedback"):
+        page.get_by_role("button", name="Dismiss this card").click()
+    open_chart(page, demo, "desmoid-ready")
+    expect(page.locator(".card")).to_have_count(0)
+    expect(page.locator("#cards")).to_contain_text("NCT05490667: its card was dismissed")
+    page.goto(f"{demo}/demo/")
+    page.get_by_role("button", name="Undo every change").click()
+    expect(page.locator("#reset-says")).not_to_be_empty()
+    open_chart(page, demo, "desmoid-ready")
+    expect(page.locator(".card")).to_have_count(1)
+
+
+def test_what_is_ruled_out_for_good_says_so_instead_of_an_empty_panel(
+    page: Page, demo: str
+) -> None:
+    open_chart(page, demo, "desmoid-ready")
+    add_result(page, "ANC", "1.4", "10*9/L")
+    expect(page.locator("#cards")).to_contain_text("NCT05490667: something rules the patient out")
 
 
 def test_feedback_that_is_not_taken_is_said(page: Page, demo: str) -> None:

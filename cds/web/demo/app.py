@@ -17,7 +17,7 @@ from cds.web.demo.reading import spoken
 from cds.web.fhir_endpoint import Logged, create_fhir_app, endpoint_of, load_fixtures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -54,7 +54,7 @@ class Demo:
 
     `service` is the real service, called with the clock's day. `fixtures` is the folder of the
     invented patients, `fhir_base` the address by which the service reaches the embedded
-    endpoint.
+    endpoint. `forget` undoes what people said about cards and on pages.
     """
 
     service: Flask
@@ -63,6 +63,7 @@ class Demo:
     clock: DemoClock
     fhir_base: str
     tests: tuple[Orderable, ...]
+    forget: Callable[[], None] = lambda: None
 
 
 def create_demo_app(demo: Demo) -> Flask:
@@ -162,6 +163,7 @@ def _add_actions(app: Flask, demo: Demo, fhir: Flask, log: list[Logged]) -> None
     def start_again() -> Response:
         _sent()
         demo.clock.move_to(None)
+        demo.forget()
         endpoint_of(fhir).store = load_fixtures(demo.fixtures, demo.clock.real_today())
         return jsonify(today=demo.clock.today().isoformat(), moved=0)
 

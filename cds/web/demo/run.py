@@ -7,11 +7,13 @@ import tempfile
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cds.content.bundled import bundled_fixtures
 from cds.settings import FhirBase
+from cds.store.tables import attestations, mutes
 from cds.web.app import create_app, store_of
 from cds.web.demo.app import Demo, Orderable, create_demo_app
 from cds.web.demo.clock import DemoClock
@@ -24,17 +26,20 @@ if TYPE_CHECKING:
 
     from cds.assess import Content
     from cds.settings import Settings
+    from cds.store.database import Store
 
 HOST = "127.0.0.1"
 
 
 @contextmanager
-def demo_running(settings: Settings, content: Content, *, port: int) -> Iterator[str]:
+def demo_running(
+    settings: Settings, content: Content, *, port: int, store: Path | None = None
+) -> Iterator[str]:
     """Serve the demo for as long as the context lasts; gives its address.
 
     Of the settings those about clients, FHIR servers, the fixed date and the store are replaced:
-    the demo trusts loopback, reads its own endpoint, has its own day and forgets what it stored.
-    `port` must be free.
+    the demo trusts loopback, reads its own endpoint, has its own day and forgets what it stored
+    (unless `store` is a folder to keep it in). `port` must be free.
     """
     address = f"http://{HOST}:{port}"
     clock = DemoClock(settings.timezone)
@@ -45,7 +50,7 @@ def demo_running(settings: Settings, content: Content, *, port: int) -> Iterator
             fhir_allow=(FhirBase(f"{address}/fhir"),),
             clients=None,
             public_url=address,
-            database_url=f"sqlite:///{Path(folder) / 'demo.db'}",
+            database_url=f"sqlite:///{(store or Path(folder)) / 'demo.db'}",
             on=None,
         )
         service = create_app(own, content, clock.today, address=address)
@@ -56,10 +61,18 @@ def demo_running(settings: Settings, content: Content, *, port: int) -> Iterator
             clock=clock,
             fhir_base=f"{address}/fhir",
             tests=_tests(content),
+            forget=partial(_forget, store_of(service)),
         )
         with serving(create_demo_app(demo), host=HOST, port=port) as served:
             yield served
         store_of(service).close()
+
+
+def _forget(store: Store) -> None:
+    """Dismissed cards come again, answers to questions are gone."""
+    with store.begin() as connection:
+        for table in (mutes, attestations):
+            connection.execute(table.delete())
 
 
 def _tests(content: Content) -> tuple[Orderable, ...]:

@@ -18,17 +18,26 @@ const REASONS = {
   "ruled-out": "something rules the patient out, and time alone will not change that soon",
   joined: "the patient is a candidate for it, or on it",
   refused: "the patient does not want to be asked about research",
-  muted: "its card was dismissed, and stays away for a while",
+  muted: "its card was dismissed, and stays away while nothing changes (“Undo every change” on the list of patients brings it back)",
+  attested: "a person answered that something rules the patient out",
   off: "this site switched it off",
   deceased: "the patient is recorded as deceased",
 };
 const modeNow = () => modes.find((mode) => mode.checked).value;
 const plural = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
 
+/** From now on the cards on the screen are those of before. */
+function begin() {
+  byId("advice").setAttribute("aria-busy", "true");
+  return ++turn;
+}
+
+function end(mine) {
+  if (mine === turn) byId("advice").setAttribute("aria-busy", "false");
+}
+
 async function ask() {
-  const mine = ++turn;
-  const panel = byId("advice");
-  panel.setAttribute("aria-busy", "true");
+  const mine = begin();
   byId("advice-status").textContent = "Asking the service …";
   try {
     await tell("/demo/calls", {}); // forget the requests of earlier calls
@@ -41,7 +50,7 @@ async function ask() {
     if (mine !== turn) return;
     showProblem(`The service could not be asked: ${problem.message}`);
   } finally {
-    if (mine === turn) panel.setAttribute("aria-busy", "false");
+    end(mine);
   }
   if (byId("raw").open) showRaw();
 }
@@ -178,6 +187,7 @@ function wireChanges() {
   byId("add-form").addEventListener("submit", async (event) => {
     event.preventDefault();
     const made = observation();
+    const mine = begin();
     try {
       await write(made);
       byId("add-says").textContent = `Added: ${made.code.text} ${byId("add-value").value} ${byId("add-unit").value}.`;
@@ -185,12 +195,14 @@ function wireChanges() {
       await refresh();
       await ask();
     } catch (problem) {
+      end(mine);
       byId("add-says").textContent = `Not added: ${problem.message}`;
     }
   });
   page.addEventListener("click", async (event) => {
     const reference = event.target.dataset?.stop;
     if (!reference) return;
+    const mine = begin();
     try {
       await stop(reference);
       await refresh();
@@ -199,6 +211,7 @@ function wireChanges() {
       heading.focus();
       await ask();
     } catch (problem) {
+      end(mine);
       event.target.after(el("span", { role: "alert", text: `Not stopped: ${problem.message}` }));
     }
   });
@@ -209,7 +222,7 @@ wireChanges();
 wireDay(async () => {
   await refresh();
   await ask();
-});
+}, begin);
 modes.forEach((mode) => mode.addEventListener("change", ask));
 byId("ask-again").addEventListener("click", ask);
 byId("raw").addEventListener("toggle", () => byId("raw").open && showRaw());
