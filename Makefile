@@ -13,7 +13,7 @@ CHECKS := lint types contracts
 .DEFAULT_GOAL := help
 # Two targets at once would both make .venv.
 .NOTPARALLEL:
-.PHONY: help setup demo hapi test test-hapi test-browser test-postgres test-spark test-all check lint types contracts format lock clean mutate review golden
+.PHONY: help setup demo hapi test test-hapi test-browser test-postgres test-spark test-all check lint types contracts format lock clean mutate review golden bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,12 @@ test-postgres: ## the tests of the store on a real PostgreSQL, which it starts (
 test-spark: ## the same rows from a Spark cluster of two executors on this machine (Java 17)
 	$(SETUP) spark
 	$(BIN)/pytest tests/spark
+
+# ROWS="request units": only these. Against whom else: tests/benchmarks/others.py.
+bench: ## what a call costs, each figure against a floor in the same run (half an hour; wrk)
+	$(SETUP)
+	@sh tools/wrk.sh
+	$(BIN)/python -m tests.benchmarks $(ROWS)
 
 test-all: $(TESTS) ## every test target
 

@@ -125,7 +125,7 @@ def spent(script: str, *arguments: Path | str) -> tuple[float, float]:
 
 def request_cost(folder: Path, compiled: Path, few: Path) -> tuple[float, float, float]:
     """Milliseconds of CPU of a request with all trials and with the relevant ones; worker MB."""
-    body = patient.body()
+    body = [patient.body()]
     costs: dict[str, list[float]] = {"all": [], "few": []}
     with (
         service(workers=1, CONTENT=str(folder), COMPILED=str(compiled)) as everything,

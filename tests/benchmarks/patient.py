@@ -1,12 +1,12 @@
 """The benchmark patient: one invented chart of any size as a patient-view request.
 
-    python -m tests.benchmarks.patient > request.json
+    python -m tests.benchmarks.patient --number 1 > request.json
 
 391 resources at scale 1: the Patient, 30 Conditions, 300 Observations, 40 MedicationStatements and
 20 Procedures, each as wordy as an EHR sends it. The patient is fifteen, has the diagnosis of both
 trials (one of them long resolved, which the other trial allows) and nothing that speaks against
-either, so that each trial gives a card and evaluates every criterion. Values, dates and codes
-depend on nothing but the numbers here.
+either, so that each trial gives a card and evaluates every criterion. There are as many such
+patients as one wants, each with a number; a number always gives the same chart.
 """
 
 from __future__ import annotations
@@ -16,11 +16,15 @@ import json
 import random
 import sys
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tests.benchmarks.charts import DAY, DESMOID, PRESENCE, RHABDOMYOSARCOMA, TESTS, Test
 
-ID = "p1"
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Named: TypeAlias = tuple[str, str, str]
+BOTH = (DESMOID, RHABDOMYOSARCOMA)
 BORN = date(2010, 7, 14)
 _LOINC = "http://loinc.org"
 _SNOMED = "http://snomed.info/sct"
@@ -28,7 +32,6 @@ _ICD = "http://hl7.org/fhir/sid/icd-10-cm"
 _RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 _UCUM = "http://unitsofmeasure.org"
 _TERMS = "http://terminology.hl7.org/CodeSystem"
-_SUBJECT = {"reference": f"Patient/{ID}", "display": "Invented, Sam"}
 _OTHER_UNITS = {"10*3/uL": ("10*9/L", 1.0), "g/dL": ("g/L", 10.0)}
 _PROBLEMS = (
     ("271737000", "Anemia", "D64.9"),
@@ -72,31 +75,42 @@ _CATEGORIES = {
 }
 
 
-def request(scale: int = 1, *, dirty: float = 0.0, concerned: bool = True) -> dict[str, Any]:
-    """The request as plain data.
+def request(
+    number: int = 1, *, scale: int = 1, dirty: float = 0.0, targets: Sequence[Named] = BOTH
+) -> dict[str, Any]:
+    """The request of one of many such patients, as plain data.
 
-    `dirty` is the share of entries with a field of a wrong type. `concerned` False: the patient
-    has neither trial's diagnosis, all else is the same.
+    Patients differ in ids, dates, values and drugs. `dirty` is the share of entries with a field of
+    a wrong type. `targets` are the trials' diagnoses that the chart holds.
     """
-    chart = _chart(scale, concerned=concerned)
+    who = f"p{number}"
+    chart = _chart(number, scale, targets)
+    resources = [one for held in chart.values() for one in held]
+    for one in resources:
+        one["id"] = f"{who}-{one['id']}"
+        one["subject"] = {"reference": f"Patient/{who}", "display": "Invented, Sam"}
     if dirty:
-        _spoil([one for held in chart.values() for one in held], dirty)
-    prefetch: dict[str, Any] = {"patient": _patient()}
+        _spoil(resources, dirty)
+    prefetch: dict[str, Any] = {"patient": _patient(who)}
     for key, kind in _KEYS.items():
-        prefetch[key] = _bundle(key, kind, chart.get(key, []))
+        prefetch[key] = _bundle(who, key, kind, chart.get(key, []))
     return {
         "hook": "patient-view",
         "hookInstance": "4c7f4a9e-5d2b-4f6e-9a55-1d8a35b8c001",
         "fhirServer": "https://ehr.example.org/r4",
-        "context": {"userId": "Practitioner/dr1", "patientId": ID},
+        "context": {"userId": "Practitioner/dr1", "patientId": who},
         "prefetch": prefetch,
     }
 
 
-def body(scale: int = 1, *, dirty: float = 0.0, concerned: bool = True) -> bytes:
+def body(number: int = 1, **more: Any) -> bytes:
     """The request as it is sent: compact JSON."""
-    made = request(scale, dirty=dirty, concerned=concerned)
-    return json.dumps(made, separators=(",", ":")).encode()
+    return json.dumps(request(number, **more), separators=(",", ":")).encode()
+
+
+def bodies(count: int, **more: Any) -> list[bytes]:
+    """The requests of so many patients: nobody opens the same chart all day."""
+    return [body(number, **more) for number in range(1, count + 1)]
 
 
 def bundle_of(made: dict[str, Any]) -> dict[str, Any]:
@@ -107,7 +121,7 @@ def bundle_of(made: dict[str, Any]) -> dict[str, Any]:
     return {"resourceType": "Bundle", "type": "collection", "entry": entries}
 
 
-def _bundle(key: str, kind: str, resources: list[dict[str, Any]]) -> dict[str, Any]:
+def _bundle(who: str, key: str, kind: str, resources: list[dict[str, Any]]) -> dict[str, Any]:
     base = "https://ehr.example.org/r4"
     category = f"&category={_CATEGORIES[key]}" if key in _CATEGORIES else ""
     return {
@@ -115,7 +129,7 @@ def _bundle(key: str, kind: str, resources: list[dict[str, Any]]) -> dict[str, A
         "id": f"search-{key}",
         "type": "searchset",
         "total": len(resources),
-        "link": [{"relation": "self", "url": f"{base}/{kind}?patient={ID}{category}"}],
+        "link": [{"relation": "self", "url": f"{base}/{kind}?patient={who}{category}"}],
         "entry": [
             {
                 "fullUrl": f"{base}/{kind}/{one['id']}",
@@ -127,33 +141,32 @@ def _bundle(key: str, kind: str, resources: list[dict[str, Any]]) -> dict[str, A
     }
 
 
-def _chart(scale: int, *, concerned: bool) -> dict[str, list[dict[str, Any]]]:
+def _chart(number: int, scale: int, targets: Sequence[Named]) -> dict[str, list[dict[str, Any]]]:
     """The resources by prefetch key."""
-    draw = random.Random(20260301)  # noqa: S311 - a seeded draw is the point
+    draw = random.Random(f"patient {number}")  # noqa: S311 - a seeded draw is the point
     found: dict[str, list[dict[str, Any]]] = {}
     answered = [_presence(draw, n, *test) for n, test in enumerate(PRESENCE)]
     found["labs"] = answered
-    for number in range(300 * scale - len(answered)):
-        test = TESTS[number % len(TESTS)]
+    for place in range(300 * scale - len(answered)):
+        test = TESTS[place % len(TESTS)]
         # The first of each test is recent and in order; the others are older and may be anything.
-        first = number < len(TESTS)
-        back = 2 + number % 19 if first else draw.randint(21, 900)
+        first = place < len(TESTS)
+        back = 2 + place % 19 if first else draw.randint(21, 900)
         value = test.mean if first else max(0.05, draw.gauss(test.mean, test.spread))
-        made = _observation(draw, number, test, round(value, 2), back)
+        made = _observation(draw, place, test, round(value, 2), back)
         key = next(k for k, category in _CATEGORIES.items() if category == test.category)
         found.setdefault(key, []).append(made)
-    targets = (DESMOID, RHABDOMYOSARCOMA) if concerned else _PROBLEMS[:2]
-    problems = [*targets, *(draw.choice(_PROBLEMS) for _ in range(30 * scale - 2))]
+    problems = [*targets, *draw.choices(_PROBLEMS, k=30 * scale - len(targets))]
     found["conditions"] = [_condition(draw, n, row) for n, row in enumerate(problems)]
     found["medstmt"] = [_statement(draw, n) for n in range(40 * scale)]
     found["procedures"] = [_procedure(draw, n) for n in range(20 * scale)]
     return found
 
 
-def _patient() -> dict[str, Any]:
+def _patient(who: str) -> dict[str, Any]:
     return {
         "resourceType": "Patient",
-        "id": ID,
+        "id": who,
         "meta": {"versionId": "3", "lastUpdated": "2026-02-01T08:15:42.113+00:00"},
         "identifier": [{"use": "usual", "system": "urn:oid:2.999.1", "value": "00004711"}],
         "active": True,
@@ -199,7 +212,7 @@ def _observation(
     quantity = {"unit": unit, "system": _UCUM, "code": unit}
     made: dict[str, Any] = {
         "resourceType": "Observation",
-        "id": f"{ID}-o{number}",
+        "id": f"o{number}",
         "meta": _meta(draw, day),
         "status": "final" if back < 21 or draw.random() < 0.95 else "preliminary",
         "category": [_one("observation-category", test.category, test.category)],
@@ -208,9 +221,8 @@ def _observation(
             (_LOINC, test.code, test.name),
             ("urn:oid:2.999.8.1", f"LAB{number % 97}", test.name[:20]),
         ),
-        "subject": _SUBJECT,
-        "encounter": {"reference": f"Encounter/{ID}-e{number // 12}"},
-        "effectiveDateTime": f"{day}T{7 + number % 12:02}:30:00+00:00",
+        "encounter": {"reference": f"Encounter/e{number // 12}"},
+        "effectiveDateTime": f"{day}T{7 + number % 12:02}:{draw.randrange(60):02}:00+00:00",
         "issued": f"{day}T{8 + number % 12:02}:02:11.000+00:00",
         "performer": [{"reference": "Organization/lab-1", "display": "Main laboratory"}],
         "valueQuantity": {"value": number_said, **quantity},
@@ -232,12 +244,11 @@ def _presence(draw: random.Random, number: int, code: str, name: str) -> dict[st
     day = _day(3 + number)
     return {
         "resourceType": "Observation",
-        "id": f"{ID}-a{number}",
+        "id": f"a{number}",
         "meta": _meta(draw, day),
         "status": "final",
         "category": [_one("observation-category", "laboratory", "laboratory")],
         "code": _coded(name, (_LOINC, code, name)),
-        "subject": _SUBJECT,
         "effectiveDateTime": f"{day}T08:30:00+00:00",
         "valueCodeableConcept": _coded("Negative", (_SNOMED, "260385009", "Negative")),
     }
@@ -255,14 +266,13 @@ def _condition(draw: random.Random, number: int, row: tuple[str, str, str]) -> d
         dated = {"onsetDateTime": "2016-05-02", "abatementDateTime": "2018-03-09"}
     return {
         "resourceType": "Condition",
-        "id": f"{ID}-c{number}",
+        "id": f"c{number}",
         "meta": _meta(draw, day),
         "clinicalStatus": _one("condition-clinical", status, status.title()),
         "verificationStatus": _one("condition-ver-status", "confirmed", "Confirmed"),
         "category": [_one("condition-category", "problem-list-item", "Problem List Item")],
         "code": _coded(display, (_SNOMED, snomed, display), (_ICD, icd, display)),
-        "subject": _SUBJECT,
-        "encounter": {"reference": f"Encounter/{ID}-e{number}"},
+        "encounter": {"reference": f"Encounter/e{number}"},
         **dated,
     }
 
@@ -275,11 +285,10 @@ def _statement(draw: random.Random, number: int) -> dict[str, Any]:
     start, end = _day(back), _day(max(1, back - draw.randint(1, 60)))
     return {
         "resourceType": "MedicationStatement",
-        "id": f"{ID}-m{number}",
+        "id": f"m{number}",
         "meta": _meta(draw, start),
         "status": "completed" if old else draw.choice(["completed", "active", "stopped"]),
         "medicationCodeableConcept": _coded(display, (_RXNORM, code, display)),
-        "subject": _SUBJECT,
         "effectivePeriod": {"start": start, "end": end},
         "dateAsserted": start,
         "dosage": [
@@ -297,11 +306,10 @@ def _procedure(draw: random.Random, number: int) -> dict[str, Any]:
     day = _day(draw.randint(35, 900))
     return {
         "resourceType": "Procedure",
-        "id": f"{ID}-p{number}",
+        "id": f"p{number}",
         "meta": _meta(draw, day),
         "status": "completed",
         "code": _coded(display, (_SNOMED, code, display)),
-        "subject": _SUBJECT,
         "performedPeriod": {"start": f"{day}T09:00:00+00:00", "end": f"{day}T10:00:00+00:00"},
     }
 
@@ -312,7 +320,7 @@ def _spoil(resources: list[dict[str, Any]], share: float) -> None:
         ("status", 7),
         ("valueQuantity", "see report"),
         ("code", {"coding": "unknown", "text": "x"}),
-        ("subject", f"Patient/{ID}"),
+        ("subject", "Patient/p1"),
         ("meta", 3),
     )
     step = round(1 / share)
@@ -323,7 +331,8 @@ def _spoil(resources: list[dict[str, Any]], share: float) -> None:
 
 if __name__ == "__main__":
     asked = argparse.ArgumentParser(description="Write the benchmark patient's request.")
+    asked.add_argument("--number", type=int, default=1)
     asked.add_argument("--scale", type=int, default=1)
     asked.add_argument("--dirty", type=float, default=0.0)
     given = asked.parse_args()
-    sys.stdout.buffer.write(body(given.scale, dirty=given.dirty))
+    sys.stdout.buffer.write(body(given.number, scale=given.scale, dirty=given.dirty))

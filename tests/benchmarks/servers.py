@@ -43,15 +43,16 @@ class Server(NamedTuple):
         workers = self.process.children(recursive=True) or [self.process]
         return [one.memory_info().rss / 1e6 for one in workers]
 
-    def post(self, body: bytes, times: int = 1, path: str = HOOK) -> bytes:
-        """Send a request so many times over one connection; the last answer.
+    def post(self, bodies: Sequence[bytes], times: int = 1, path: str = HOOK) -> bytes:
+        """Send so many requests over one connection, bodies in turn; the last answer.
 
         Raises:
             RuntimeError: it answered with another status than 200.
         """
         client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE)
         answer = b""
-        for _ in range(times):
+        for number in range(times):
+            body = bodies[number % len(bodies)]
             client.request("POST", path, body, {"Content-Type": "application/json"})
             response = client.getresponse()
             answer = response.read()
@@ -125,22 +126,43 @@ def floor(*, workers: int = 2, threads: int = 8) -> Iterator[Server]:
         yield server
 
 
-def cpu_per_request(server: Server, body: bytes, times: int) -> float:
+def cpu_per_request(server: Server, bodies: Sequence[bytes], times: int, path: str = HOOK) -> float:
     """Milliseconds of CPU that a request costs the server, one after the other."""
     before = server.cpu()
-    server.post(body, times)
+    server.post(bodies, times, path)
     return (server.cpu() - before) / times * 1e3
 
 
-def wrk(server: Server, body: bytes, *, connections: int, seconds: int, path: str = HOOK) -> Load:
-    """Load from wrk, a C program that spends little CPU of its own."""
+_SCRIPT = """
+local bodies, turn = {}, 0
+for number = 1, %d do
+  local file = io.open(string.format("%s/%%d.json", number), "rb")
+  bodies[number] = file:read("*a")
+  file:close()
+end
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+function request()
+  turn = turn %% #bodies + 1
+  return wrk.format(nil, nil, nil, bodies[turn])
+end
+"""
+
+
+def wrk(
+    server: Server,
+    bodies: Sequence[bytes],
+    *,
+    connections: int,
+    seconds: float,
+    path: str = HOOK,
+) -> Load:
+    """Load from wrk, a C program that spends little CPU of its own; bodies in turn."""
     with tempfile.TemporaryDirectory() as folder:
-        sent, script = Path(folder, "body.json"), Path(folder, "post.lua")
-        sent.write_bytes(body)
-        script.write_text(
-            f'local file = io.open("{sent}", "rb")\nwrk.body = file:read("*a")\nfile:close()\n'
-            'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\n'
-        )
+        for number, body in enumerate(bodies, start=1):
+            Path(folder, f"{number}.json").write_bytes(body)
+        script = Path(folder, "post.lua")
+        script.write_text(_SCRIPT % (len(bodies), folder))
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s"]
         command += ["--latency", "-s", str(script), f"http://127.0.0.1:{server.port}{path}"]
         before = server.cpu()
