@@ -15,6 +15,7 @@ import argparse
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -88,7 +89,11 @@ def command(folder: Path, port: int, *, attached: bool) -> list[str]:
 
 
 def run(words: list[str], load: list[str] | None) -> int:
-    """Run the server until it ends; tell where it is, and load once it answers."""
+    """Run the server until it ends; tell where it is, and load once it answers.
+
+    Whoever ends this process, politely or with Ctrl-C, ends the server too.
+    """
+    signal.signal(signal.SIGTERM, _interrupted)
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
         try:
             told = server.stdout.readline() if server.stdout else ""
@@ -100,6 +105,10 @@ def run(words: list[str], load: list[str] | None) -> int:
             return 0
         finally:
             server.terminate()
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def main() -> int:
