@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def shown(concepts: Iterable[CodeableConcept | None], otherwise: str) -> str:
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
+@lru_cache(maxsize=256)  # there are a dozen of them
 def status_codes(concept: CodeableConcept | None) -> frozenset[str]:
     """The codes of a status, or its text where it has none, in lower case."""
     if concept is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cds.core.facts import Clinical, Condition, Mark
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from cds.core.terminology import Terminology
     from cds.core.when import When
-    from cds.fhir.resources import Entry
+    from cds.fhir.resources import CodeableConcept, Entry
 
 _ACTIVE = frozenset({"active", "recurrence", "relapse"})
 _INACTIVE = frozenset({"inactive", "remission", "resolved"})
@@ -45,7 +46,7 @@ def conditions_by_concept(
         verification = status_codes(resource.verification_status)
         if verification & _NO_FACT:
             continue
-        marks, recognised = _marks(resource, terminology)
+        marks, recognised = _marks(resource.code, terminology)
         unrecognised += not recognised
         if not marks:
             continue
@@ -55,13 +56,14 @@ def conditions_by_concept(
     return found, unrecognised
 
 
+@lru_cache(maxsize=4096)  # a problem list repeats itself, and so do the lists of a hospital
 def _marks(
-    resource: resources.Condition, terminology: Terminology
+    code: CodeableConcept | None, terminology: Terminology
 ) -> tuple[Mapping[str, Mark], bool]:
     """The concepts of one entry, by its codes, else by its words; and whether it is known."""
     marks: dict[str, Mark] = {}
     known = unlisted_snomed = False
-    for coding in codings((resource.code,)):
+    for coding in codings((code,)):
         assert coding.system is not None  # noqa: S101 - codings() gives no other
         assert coding.code is not None  # noqa: S101 - codings() gives no other
         coded = terminology.condition(coding.system, coding.code)
@@ -71,7 +73,7 @@ def _marks(
             marks[concept] = _stronger(marks.get(concept), mark)
     if known:
         return marks, True
-    said = texts((resource.code,))
+    said = texts((code,))
     for text in said:
         marks.update(terminology.condition_names(text))
     if unlisted_snomed and any(terminology.malignancy_words(text) for text in said):

