@@ -30,6 +30,7 @@ from cds.web.request import HOOK, SERVICE, read_request
 from cds.web.research import asked_research, prefetched_research, research_keys
 from cds.web.seen.audit import Access, audit
 from cds.web.seen.log import note
+from cds.web.seen.tracing import span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from cds.fhir.outbound import Deadline
     from cds.fhir.record import Record
     from cds.fhir.research import Research
+    from cds.fhir.server import FhirServers, OneCall
     from cds.settings import Settings
     from cds.web.attesting.questions import Standing
     from cds.web.kept.service import Keeper
@@ -54,6 +56,7 @@ class Answer(msgspec.Struct, frozen=True):
 
     body: bytes
     call: str
+    cards: int
 
 
 class HookService:
@@ -133,7 +136,10 @@ class HookService:
             request.hook_instance,
         )
         try:
-            answer = self._answer(request, received, caller, deadline)
+            with span("hook") as whole:
+                whole.note(hook_instance=request.hook_instance)
+                answer = self._answer(request, received, caller, deadline)
+                whole.note(call=answer.call, cards=answer.cards)
         except Refused as problem:
             audit(msgspec.structs.replace(access, status=problem.status))
             raise
@@ -154,20 +160,11 @@ class HookService:
         servers, listening = self._servers[dialect], Listening()
         near_days = None if self._settings.show_all else self._settings.near_days
         way = call_of(request, servers, deadline)
-        record = completed(
-            self._prefetched(request),
-            way,
-            servers.not_kept,
-            self._content,
-            asked,
-            near_days,
-            listening.take,
-        )
-        if record.patient is None:
-            says = "The Patient is neither in prefetch nor can it be fetched; send it as prefetch."
-            raise Refused(412, says)
-        facts = facts_from(record, self._content.terminology, asked.zone, self._content.units)
-        assessment = assess_for_cards(facts, self._content, asked, near_days)
+        record = self._record(request, way, servers, asked, near_days, listening)
+        with span("evaluate") as evaluating:
+            facts = facts_from(record, self._content.terminology, asked.zone, self._content.units)
+            assessment = assess_for_cards(facts, self._content, asked, near_days)
+            evaluating.note(trials=len(assessment.determinations))
         try:
             patient = self._kept.keys().patients(base, request.patient_id)
             withheld = self._withheld(
@@ -198,12 +195,15 @@ class HookService:
                 ruled_out=[trial for trial, why in held.items() if why == "attested"],
             )
             in_shadow = switches.in_shadow(caller.issuer)
-            given = [] if in_shadow else cards_for(assessment, cards, pages)
+            with span("cards") as writing:
+                given = [] if in_shadow else cards_for(assessment, cards, pages)
+                writing.note(cards=len(given))
             read = input_of(request, servers.not_kept, near_days, listening.rounds)
             call = Answered(
                 request.hook_instance, caller.issuer, received, patient[0], read, withheld, given
             )
-            name = self._kept.keep(call, assessment, facts, asked)
+            with span("keep"):
+                name = self._kept.keep(call, assessment, facts, asked)
         except StoreFault:
             says = "What was decided cannot be kept now; try again in a moment."
             raise Refused(503, says, retry_after=5) from None
@@ -211,7 +211,32 @@ class HookService:
         note(call=name, cards=len(given))
         silent = [] if in_shadow else without_card(assessment, shown, withheld)
         why = {"extension": {EXTENSION: silent}} if silent else {}
-        return Answer(msgspec.json.encode({"cards": given, **why}), name)
+        return Answer(msgspec.json.encode({"cards": given, **why}), name, len(given))
+
+    def _record(  # noqa: PLR0913 - what one hook call knows
+        self,
+        request: HookRequest,
+        way: OneCall | None,
+        servers: FhirServers,
+        asked: Evaluation,
+        near_days: int | None,
+        listening: Listening,
+    ) -> Record:
+        with span("fetch") as fetching:
+            record = completed(
+                self._prefetched(request),
+                way,
+                servers.not_kept,
+                self._content,
+                asked,
+                near_days,
+                listening.take,
+            )
+            fetching.note(rounds=len(listening.rounds))
+        if record.patient is None:
+            says = "The Patient is neither in prefetch nor can it be fetched; send it as prefetch."
+            raise Refused(412, says)
+        return record
 
     def _held(
         self,
