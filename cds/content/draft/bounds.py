@@ -106,7 +106,10 @@ class Bounds:
             return {"lab": key, **self._by_sex(key, inner), **extra}
         limits = self.limits(key, inner)
         strict: Form = {"lab": key, **limits, **extra}
-        return self._relax(key, strict, limits, relaxed[0], extra) if relaxed else strict
+        if not relaxed:
+            return strict
+        limited = {self.concept(one) for one in parts(parts(node, "lab_names")[0], "lab_name")}
+        return self._relax(key, strict, limits, relaxed[0], extra, limited)
 
     def _check_direction(self, key: str, node: Node) -> None:
         """Whether the text limits the end of the scale that it must mean."""
@@ -187,17 +190,18 @@ class Bounds:
         )
         return {_KEYS[signs.pop()]: {sex: bounds[sex] for sex in ("male", "female")}}
 
-    def _relax(
+    def _relax(  # noqa: PLR0913 - what one relaxation depends on
         self,
         key: str,
         strict: Form,
         limits: Mapping[str, FormValue],
         node: Node,
         extra: Mapping[str, FormValue],
+        limited: set[str],
     ) -> Form:
         """A second bound that is enough, or needed, where a finding is recorded."""
-        named = part(node, "lab_name")
-        if named is not None and self.concept(named) != key:
+        named = {self.concept(lab) for lab in parts(node, "lab_name")}
+        if named and named not in ({key}, limited):
             raise Unclear
         if node.data == "relaxed_to":
             looser: dict[str, FormValue] = {

@@ -97,7 +97,7 @@ def draft(study: Study, lexicon: Lexicon) -> Draft:
         sentence.found, sentence.why = [], why
     criteria, ledger = _written(text, cut, sentences)
     criteria = _with_header(study, criteria)
-    return Draft(study, tuple(criteria), tuple(ledger), _target(criteria))
+    return Draft(study, tuple(criteria), tuple(ledger), _target(study, criteria))
 
 
 def _read(text: Plain, cut: Sequence[Piece], lexicon: Lexicon) -> list[Sentence]:
@@ -242,16 +242,23 @@ def _says(one: Drafted, form: Form) -> bool:
     return all(one.form.get(key) == value for key, value in form.items())
 
 
-def _target(criteria: Sequence[Drafted]) -> str:
-    """The criterion of the diagnosis: the first recorded finding that is asked for, else the first.
+def _target(study: Study, criteria: Sequence[Drafted]) -> str:
+    """The criterion of the diagnosis; a person names another in trial.yaml where it is not.
 
-    A person names another in trial.yaml where this is not the diagnosis.
+    The first recorded finding that is asked for; else what shares most words with the registry's
+    conditions and title; else the first one.
     """
-    wanted = [one for one in criteria if one.section == "inclusion"]
+    wanted = [one for one in criteria if one.section == "inclusion"] or list(criteria)
     for one in wanted:
         if "finding" in one.form:
             return one.id
-    for one in wanted or criteria:
-        if not one.computed:
-            return one.id
-    return (wanted or list(criteria))[0].id
+    about = _long_words(" ".join((*study.conditions, study.title)))
+    human = [one for one in wanted if not one.computed] or wanted
+    return max(human, key=lambda one: len(about & _long_words(one.text))).id
+
+
+def _long_words(text: str) -> set[str]:
+    return {word for word in re.findall(r"[^\W\d_]+", text.casefold()) if len(word) > _SHORT_WORD}
+
+
+_SHORT_WORD = 4
