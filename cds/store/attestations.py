@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 
 from cds.store.tables import attestations
 
@@ -55,9 +55,8 @@ def attested(store: Store, patient: Collection[str]) -> list[Attestation]:
     Raises:
         StoreFault: the database cannot be read now.
     """
-    asked = select(attestations).where(attestations.c.patient.in_(patient))
     with store.read() as connection:
-        rows = connection.execute(asked.order_by(attestations.c.id)).all()
+        rows = connection.execute(_OF_PATIENT, {"patient": list(patient)}).all()
     return [
         Attestation(
             row.patient,
@@ -73,6 +72,13 @@ def attested(store: Store, patient: Collection[str]) -> list[Attestation]:
         )
         for row in rows
     ]
+
+
+_OF_PATIENT = (
+    select(attestations)
+    .where(attestations.c.patient.in_(bindparam("patient", expanding=True)))
+    .order_by(attestations.c.id)
+)
 
 
 def newest(said: Iterable[Attestation]) -> dict[tuple[str, str], Attestation]:

@@ -38,6 +38,7 @@ class Store:
         """Touch nothing yet."""
         self._url = url
         self._engine: Engine | None = None
+        self._kinds: dict[str, Engine] = {}
         self._lock = threading.Lock()
 
     def open(self) -> None:
@@ -89,11 +90,20 @@ class Store:
         self.open()
         assert self._engine is not None  # noqa: S101 - open() saw to it
         try:
-            with self._engine.execution_options(**options).begin() as connection:
+            with self._with(options).begin() as connection:
                 yield connection
         except (SQLAlchemyError, sqlite3.Error) as problem:
             message = f"the store cannot be used now ({type(problem).__name__})"
             raise StoreFault(message) from None
+
+    def _with(self, options: dict[str, bool]) -> Engine:
+        """The engine for transactions of one kind; made once, it costs as much as a statement."""
+        kind = next(iter(options), "")
+        engine = self._kinds.get(kind)
+        if engine is None:
+            assert self._engine is not None  # noqa: S101 - open() saw to it
+            engine = self._kinds[kind] = self._engine.execution_options(**options)
+        return engine
 
     def is_reachable(self) -> bool:
         """Whether the database answers."""
@@ -110,6 +120,7 @@ class Store:
             if self._engine is not None:
                 self._engine.dispose()
                 self._engine = None
+                self._kinds = {}
 
 
 def _opened(url: str) -> Engine:

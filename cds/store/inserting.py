@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.dialects import postgresql, sqlite
@@ -17,9 +18,14 @@ def insert_new(connection: Connection, table: Table, row: Mapping[str, Any]) -> 
 
     The database is asked for the row's key: not every driver counts what was inserted.
     """
-    statement = _insert(connection, table).values(row).on_conflict_do_nothing()
-    new = connection.execute(statement.returning(*table.primary_key))
+    new = connection.execute(_insert_new(connection.dialect.name, table), row)
     return new.first() is not None
+
+
+@lru_cache(maxsize=64)  # to write such a statement down costs as much as to carry it out
+def _insert_new(dialect: str, table: Table) -> Any:  # noqa: ANN401 - either one's own kind
+    statement = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+    return statement.on_conflict_do_nothing().returning(*table.primary_key)
 
 
 def put(connection: Connection, table: Table, row: Mapping[str, Any]) -> None:

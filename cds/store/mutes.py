@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import delete, or_, select
+from sqlalchemy import bindparam, delete, or_, select
 
 from cds.store.inserting import put
 from cds.store.tables import calls, decisions, mutes
@@ -34,11 +34,15 @@ def muted_of(store: Store, patient: Collection[str], now: datetime) -> frozenset
     Raises:
         StoreFault: the database cannot be read now.
     """
-    asked = select(mutes.c.trial, mutes.c.stands).where(
-        mutes.c.patient.in_(patient), or_(mutes.c.until.is_(None), mutes.c.until > now)
-    )
+    asked = {"patient": list(patient), "now": now}
     with store.read() as connection:
-        return frozenset(Muted(row.trial, row.stands) for row in connection.execute(asked))
+        return frozenset(Muted(row.trial, row.stands) for row in connection.execute(_MUTED, asked))
+
+
+_MUTED = select(mutes.c.trial, mutes.c.stands).where(
+    mutes.c.patient.in_(bindparam("patient", expanding=True)),
+    or_(mutes.c.until.is_(None), mutes.c.until > bindparam("now")),
+)
 
 
 class About(msgspec.Struct, frozen=True):
