@@ -13,7 +13,7 @@ CHECKS := lint types contracts
 .DEFAULT_GOAL := help
 # Two targets at once would both make .venv.
 .NOTPARALLEL:
-.PHONY: help setup demo hapi test test-hapi test-browser test-postgres test-spark test-all check lint types contracts format lock clean mutate review golden bench
+.PHONY: help setup demo hapi test test-hapi test-browser test-postgres test-spark test-all check lint types contracts format lock clean mutate review golden bench sbom audit
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -101,6 +101,15 @@ golden: ## write the golden cards of the invented patients anew
 lock: ## write the lock files from pyproject.toml (needs a package index)
 	$(SETUP)
 	$(BIN)/python tools/lock.py
+
+sbom: ## the bill of materials of a release (CycloneDX) into dist/
+	$(SETUP)
+	$(BIN)/python tools/sbom.py
+
+# --strict: a package that the index says nothing of is a failure, not a pass.
+audit: ## known vulnerabilities of what is locked (needs a package index that answers about them)
+	$(SETUP)
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock
 
 clean: ## remove .venv, caches and build output
 	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
