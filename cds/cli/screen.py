@@ -101,6 +101,7 @@ def screen(  # noqa: PLR0913 - one argument for each option
         trials,
         complete,
         not_kept,
+        settings.refusal_flags,
         strict,
         since,
         workers,

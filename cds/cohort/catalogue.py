@@ -43,6 +43,11 @@ class TrialTold(msgspec.Struct, frozen=True):
     signed_off: tuple[SignedOff, ...]
     criteria: tuple[CriterionTold, ...]
 
+    @property
+    def readings(self) -> dict[str, str]:
+        """How each criterion is read."""
+        return {criterion.id: criterion.reading for criterion in self.criteria}
+
 
 class Catalogue(msgspec.Struct, frozen=True):
     """The trials, and what a clinician calls each concept. `digest` names exactly this content."""

@@ -18,6 +18,8 @@ from cds.assess import Content, load_content
 from cds.cohort.fault import CohortFault
 from cds.cohort.judging import Found, Judge, Tally
 from cds.cohort.reading import Reader, read_runs
+from cds.cohort.research import said_in
+from cds.cohort.research import table as research_table
 from cds.cohort.scan import Reject
 from cds.cohort.source import Form
 from cds.core.when import Evaluation
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from cds.cohort.plan import Batch, Patient
-    from cds.cohort.tables import Rows
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -50,6 +51,7 @@ class Setup(msgspec.Struct, frozen=True):
     paths: tuple[str, ...]
     coverage: dict[str, Coverage]
     folder: str
+    refusal_flags: tuple[str, ...] = ()
 
 
 def write_setup(setup: Setup, folder: Path) -> str:
@@ -104,7 +106,7 @@ class Evaluator:
                 waiting = self._glance(waiting, read, found)
             self._evaluate(waiting, read, found)
         tally = found.tally(batch.number, len(batch.patients))
-        self._write(found.rows, tally)
+        self._write(found, tally)
         return tally
 
     def _glance(
@@ -122,13 +124,17 @@ class Evaluator:
         """Evaluate patients by everything that the export has of them."""
         lines = read_runs((run for one in patients for run in one.runs), read)
         for patient in patients:
+            own = self._lines(patient, lines)
             try:
-                record = self._record(self._lines(patient, lines))
+                record = self._record(own)
             except UnusableInput as problem:
                 name = self.setup.names[patient.runs[0].file]
                 found.rejects.append(Reject(name, None, str(problem), _named(patient.id)))
                 continue
             self._judge.add(record, found)
+            if self.setup.form is Form.BUNDLES:
+                flags = self.setup.refusal_flags
+                found.research += said_in(own, record.patient_id, self.setup.on, flags)
 
     def _lines(self, patient: Patient, lines: Mapping[tuple[int, int], bytes]) -> list[bytes]:
         """The lines of a patient, or their Bundles, as far as they were read."""
@@ -143,12 +149,14 @@ class Evaluator:
             return reduce(merge, [record_from_bundle(data) for data in lines])
         return record_from_resources(lines, self.setup.coverage)
 
-    def _write(self, rows: Rows, tally: Tally) -> None:
+    def _write(self, found: Found, tally: Tally) -> None:
+        rows = found.rows
         tables = {
             "determinations": rows.determinations(),
             "criteria": rows.criteria(),
             "names": rows.names(),
             "possible": rows.possible_targets(),
+            "research": research_table(found.research),
         }
         folder = Path(self.setup.folder)
         for name, table in tables.items():

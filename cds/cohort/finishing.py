@@ -13,7 +13,10 @@ import msgspec
 
 import cds
 from cds.cohort.fault import CohortFault
+from cds.cohort.inputs import SCAN
 from cds.cohort.order import software_digest
+from cds.cohort.research import write_said
+from cds.cohort.source import RESEARCH_TYPES
 from cds.cohort.stage import quoted
 from cds.fhir.retrieved import Coverage
 
@@ -32,7 +35,8 @@ class Finished(msgspec.Struct, frozen=True):
     """What a screening comes to.
 
     `overall` counts, for each trial, the patients by verdict; `entries` the resources that were
-    read as some patient's, by type.
+    read as some patient's, by type; `research` the evaluated patients who refuse research, or are
+    on a trial of those screened already.
     """
 
     patients: int
@@ -42,6 +46,7 @@ class Finished(msgspec.Struct, frozen=True):
     overall: dict[str, dict[str, int]]
     coverage: dict[str, Coverage]
     entries: dict[str, int]
+    research: dict[str, int]
 
     @property
     def evaluated(self) -> int:
@@ -69,7 +74,9 @@ def finish(  # noqa: PLR0913 - everything that was found comes together here
         message = f"SOURCE: '{order.source}' holds no patient who can be evaluated; {why}"
         raise CohortFault(message)
     out = work.parent
-    overall = _write_tables(work / "results", out)
+    said = work / "results" / "lines.research.parquet"
+    write_said(work / SCAN, said, order.on, order.refusal_flags)
+    overall, research = _write_tables(work / "results", out)
     rejects = [*inputs.rejects, *refused]
     _write_rejects(rejects, out)
     finished = Finished(
@@ -80,6 +87,7 @@ def finish(  # noqa: PLR0913 - everything that was found comes together here
         overall,
         coverage,
         dict(sorted(sum((Counter(tally.entries) for tally in tallies), Counter()).items())),
+        research,
     )
     (out / "catalogue.json").write_bytes(msgspec.json.encode(order.catalogue))
     _write_manifest(order, inputs, counts, finished, out)
@@ -87,8 +95,15 @@ def finish(  # noqa: PLR0913 - everything that was found comes together here
     return finished
 
 
-_DETERMINATIONS = "select * from {source} order by patient, trial"
-_BLANK = ", ".join(f"nullif({name}, '') as {name}" for name in ("fail", "unknown", "review"))
+_DETERMINATIONS = """
+select d.*, concat_ws(' ', r.says, j.says) as research from {source} d
+left join (select distinct patient, says from {said} where trial is null) r using (patient)
+left join (select distinct patient, trial, says from {said} where trial is not null) j
+  using (patient, trial)
+order by patient, trial
+"""
+_LISTS = ("fail", "unknown", "review", "research")
+_BLANK = ", ".join(f"nullif({name}, '') as {name}" for name in _LISTS)
 _NAMES = (
     "select kind, system, code, display, sum(entries)::bigint as entries, "
     "sum(patients)::bigint as patients from {source} group by all "
@@ -96,7 +111,7 @@ _NAMES = (
 )
 
 
-def _write_tables(results: Path, out: Path) -> dict[str, dict[str, int]]:
+def _write_tables(results: Path, out: Path) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
     """Join the batches. Criteria keep the order of the batches: they need not fit into memory."""
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": "256MB",
@@ -104,10 +119,13 @@ def _write_tables(results: Path, out: Path) -> dict[str, dict[str, int]]:
         "preserve_insertion_order": True,
     }
     with duckdb.connect(config=config) as base:
-        rows = _DETERMINATIONS.format(source=_parts(results, "determinations"))
+        rows = _DETERMINATIONS.format(
+            source=_parts(results, "determinations"), said=_parts(results, "research")
+        )
         _copy(base, rows, out / "determinations.parquet", "format parquet, compression zstd")
         # An empty list of criteria is an empty field, not a quoted one.
-        plain = f"select * replace ({_BLANK}) from ({rows})"  # noqa: S608
+        sorted_rows = f"read_parquet({quoted(str(out / 'determinations.parquet'))})"
+        plain = f"select * replace ({_BLANK}) from {sorted_rows}"  # noqa: S608
         _copy(base, plain, out / "determinations.csv", "format csv, header, delimiter ','")
         criteria = f"select * from {_parts(results, 'criteria')}"  # noqa: S608
         _copy(base, criteria, out / "criteria.parquet", "format parquet, compression zstd")
@@ -116,13 +134,16 @@ def _write_tables(results: Path, out: Path) -> dict[str, dict[str, int]]:
         names = _NAMES.format(source=_parts(results, "names"))
         _copy(base, names, out / "unrecognised.parquet", "format parquet, compression zstd")
         found = base.execute(
-            "select trial, overall, count(*) from "  # noqa: S608
-            f"read_parquet({quoted(str(out / 'determinations.parquet'))}) group by all order by all"
+            f"select trial, overall, count(*) from {sorted_rows} group by all order by all"  # noqa: S608
+        ).fetchall()
+        words = base.execute(
+            "select unnest(str_split(research, ' ')) as says, count(distinct patient) "  # noqa: S608
+            f"from {sorted_rows} where research <> '' group by says order by says"
         ).fetchall()
     overall: dict[str, dict[str, int]] = {}
     for trial, verdict, count in found:
         overall.setdefault(trial, {})[verdict] = count
-    return overall
+    return overall, dict(words)
 
 
 def _parts(results: Path, name: str) -> str:
@@ -174,6 +195,10 @@ def _write_manifest(
             "entries": finished.entries,
         },
         "overall": finished.overall,
+        "research": {
+            "types": sorted(RESEARCH_TYPES & inputs.kinds.keys()),
+            "patients": finished.research,
+        },
         "results": {
             name: {"sha256": _digest(out / name)} for name in _RESULTS if (out / name).exists()
         },

@@ -21,6 +21,7 @@ from cds.fhir.facts import facts_from
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from cds.cohort.research import Row
     from cds.core.when import Evaluation
     from cds.fhir.record import Record
     from cds.fhir.retrieved import Coverage
@@ -44,6 +45,7 @@ class Found:
         self.deceased = 0
         self.entries: Counter[str] = Counter()
         self.rejects: list[Reject] = []
+        self.research: list[Row] = []
 
     def tally(self, batch: int, patients: int) -> Tally:
         """The counts."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Raw
 
-from cds.cohort.source import NEEDED_TYPES
+from cds.cohort.source import NEEDED_TYPES, RESEARCH_TYPES
 from cds.fhir.decode import BROKEN
 from cds.fhir.loose import loose_reference
 
@@ -37,6 +37,8 @@ class _Key(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     resource_type: str | None = None
     id: str | None = None
     subject: _Pointer | None = None
+    individual: _Pointer | None = None
+    patient: _Pointer | None = None
     medication_reference: _Pointer | None = None
     issue: Raw = Raw()
     ingredient: Raw = Raw()
@@ -48,7 +50,8 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     `patient` is the id of the patient it belongs to. `product` is the id of a Medication that the
     line itself is. `refers` are ids of Medications that it needs. `broken` says why it goes to
     the rejects; a broken line that names one patient is still given to them, so that their
-    record is known to be incomplete.
+    record is known to be incomplete. `concerns` is whose research subject, consent or flag it is:
+    these are no part of the chart.
     """
 
     kind: str | None
@@ -57,6 +60,7 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     refers: tuple[str, ...] = ()
     broken: str = ""
     issue: Raw = Raw()
+    concerns: str | None = None
 
 
 _key = msgspec.json.Decoder(_Key)
@@ -83,7 +87,7 @@ def _line_of(key: _Key) -> Line:
     if kind is None:
         return Line(None, broken="it has no resourceType")
     if kind not in NEEDED_TYPES:
-        return Line(kind)
+        return Line(kind, concerns=_concerned(key) if kind in RESEARCH_TYPES else None)
     if kind == "Patient":
         return Line(kind, key.id, broken="" if key.id else "the Patient has no id")
     if kind == _PRODUCT:
@@ -91,6 +95,12 @@ def _line_of(key: _Key) -> Line:
     if kind == "OperationOutcome":
         return Line(kind, issue=key.issue)
     return _entry(kind, key)
+
+
+def _concerned(key: _Key) -> str | None:
+    """Whose research subject, consent or flag it is."""
+    pointer = key.individual or key.patient or key.subject
+    return named("Patient", pointer.reference) if pointer and pointer.reference else None
 
 
 def _entry(kind: str, key: _Key) -> Line:
@@ -134,6 +144,8 @@ def _loosely(data: bytes) -> Line:
         _read(fields.get("resourceType")),
         _read(fields.get("id")),
         _pointer(fields.get("subject")),
+        _pointer(fields.get("individual")),
+        _pointer(fields.get("patient")),
         _pointer(fields.get("medicationReference")),
         fields.get("issue", Raw()),
         fields.get("ingredient", Raw()),

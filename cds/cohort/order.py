@@ -18,7 +18,8 @@ class Order(msgspec.Struct, frozen=True):
 
     `complete` and `not_kept` name resource types: those that the export was asked for though it
     holds no file of them, and those that the site does not keep. `catalogue` is what the content
-    folders hold. `since` names the folder of an earlier screening to compare with.
+    folders hold. `refusal_flags` are codes of Flags that refuse research, as `system|code`.
+    `since` names the folder of an earlier screening to compare with.
     """
 
     source: str
@@ -30,6 +31,7 @@ class Order(msgspec.Struct, frozen=True):
     trials: tuple[str, ...] = ()
     complete: tuple[str, ...] = ()
     not_kept: tuple[str, ...] = ()
+    refusal_flags: tuple[str, ...] = ()
     strict: bool = False
     since: str | None = None
     workers: int = 1
@@ -44,6 +46,7 @@ class Order(msgspec.Struct, frozen=True):
             "zone": self.zone,
             "complete": sorted(self.complete),
             "not_kept": sorted(self.not_kept),
+            "refusal_flags": sorted(self.refusal_flags),
         }
 
 

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from cds.cohort.blocks import PlainBlock, blocks, plain_block
 from cds.cohort.lines import Line, read_line
+from cds.cohort.source import RESEARCH_TYPES
 from cds.fhir.collecting import reports_error
 from cds.fhir.decode import BROKEN
 from cds.fhir.resources import OperationOutcome
@@ -89,6 +90,7 @@ class _Found:
         self.products: list[tuple[str, int, int]] = []
         self.needs: dict[tuple[str, str], None] = {}
         self.parts: dict[tuple[str, str], None] = {}
+        self.research: list[tuple[str, str | None, bytes]] = []
         self._patient: str | None = None
         self._end = -1
 
@@ -175,7 +177,9 @@ class _Seen:
         if line.broken:
             text = data.decode("utf-8", "replace").rstrip("\r\n")[:_KEPT]
             self.rejects.append(Reject("", self.lines, line.broken, text))
-        if kind == "OperationOutcome":
+        if kind in RESEARCH_TYPES:
+            self.found.research.append((kind, line.concerns, data.strip()))
+        elif kind == "OperationOutcome":
             self.errors += reports_error(OperationOutcome(issue=line.issue))
         else:
             self.found.add(line, start, len(data))
@@ -250,6 +254,13 @@ def _write(found: _Found, number: int, folder: Path) -> None:
         ),
         "needs": _pairs(found.needs, "patient"),
         "parts": _pairs(found.parts, "whole"),
+        "research": pa.table(
+            {
+                "kind": pa.array([one[0] for one in found.research], pa.string()),
+                "patient": pa.array([one[1] for one in found.research], pa.string()),
+                "line": pa.array([one[2] for one in found.research], pa.binary()),
+            }
+        ),
     }
     for name, table in tables.items():
         pq.write_table(table, folder / f"{number:06}.{name}.parquet")

@@ -126,6 +126,7 @@ def _setup(order: Order, inputs: Inputs, coverage: dict[str, Coverage], work: Pa
         paths=tuple(staged.path for staged in inputs.staged),
         coverage=coverage,
         folder=str(folder),
+        refusal_flags=order.refusal_flags,
     )
     return write_setup(setup, work)
 

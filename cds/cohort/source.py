@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 NEEDED_TYPES = frozenset({"Patient", "Medication", "OperationOutcome", *KINDS.values()})
 """The resource types that are read from an export."""
 
+RESEARCH_TYPES = frozenset({"ResearchSubject", "ResearchStudy", "Consent", "Flag"})
+"""The types that decide no criterion, but say who refuses research or has joined a trial."""
+
+READ_TYPES = NEEDED_TYPES | RESEARCH_TYPES
+
 _TYPE_NAME = re.compile(r"(?<![A-Za-z])([A-Z][A-Za-z]+)(?![A-Za-z])")
 _LINES = (".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz")
 _BUNDLES = (".json", ".json.gz")
@@ -102,7 +107,7 @@ def _ndjson(folder: Path, lines: list[Path], documents: list[Path], paths: list[
     files = tuple(
         file
         for file in every
-        if file.kind in NEEDED_TYPES or (file.kind is None and _holds_resources(Path(file.path)))
+        if file.kind in READ_TYPES or (file.kind is None and _holds_resources(Path(file.path)))
     )
     if not any(file.kind in {"Patient", None} for file in files):
         message = f"SOURCE: '{folder}' holds no Patient*.ndjson; export the type Patient too."
@@ -121,7 +126,7 @@ def _parquet(columns: list[Path], paths: list[Path]) -> Source:
         files += [
             InputFile(str(part.relative_to(path.parent)), str(part), part.stat().st_size, kind)
             for part in parts
-            if kind is None or kind in NEEDED_TYPES
+            if kind is None or kind in READ_TYPES
         ]
     return Source(Form.PARQUET, tuple(files), _others(paths, columns))
 
@@ -152,7 +157,7 @@ def named_type(name: str) -> str | None:
     word; a name without one (`part-0003.ndjson`) is decided line by line.
     """
     words = _TYPE_NAME.findall(name)
-    return next((word for word in words if word in NEEDED_TYPES), words[0] if words else None)
+    return next((word for word in words if word in READ_TYPES), words[0] if words else None)
 
 
 def _others(paths: Iterable[Path], used: Iterable[Path]) -> tuple[str, ...]:

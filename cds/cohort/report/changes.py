@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 from rich.console import Console
 
+from cds.cohort.report.patients import research_words
 from cds.cohort.report.results import Results, open_results
 from cds.cohort.since import CHANGES, SINCE, Reworded, Since
 
@@ -29,7 +30,10 @@ KINDS = (
 
 
 class Change(NamedTuple):
-    """One patient whose answer for one trial changed. `says` is why, or what is missing."""
+    """One patient whose answer for one trial changed.
+
+    `says` is why, or what is missing; `research` what the record says of research.
+    """
 
     patient: str
     trial: str
@@ -38,6 +42,7 @@ class Change(NamedTuple):
     now: str
     says: str
     because: str
+    research: str
 
 
 class Changes(NamedTuple):
@@ -57,13 +62,23 @@ def changes_of(results: Results) -> Changes | None:
     since = msgspec.json.decode(path.read_bytes(), type=Since)
     labels = results.catalogue.labels
     rows = results.rows(
-        "select patient, trial, change, coalesce(was, ''), coalesce(now, ''), missing, criteria, "
-        "excludes, because from read_parquet(?)",
+        "select c.patient, c.trial, change, coalesce(was, ''), coalesce(now, ''), missing, "
+        "criteria, excludes, because, coalesce(t.research, '') from read_parquet(?) c "
+        "left join told t on t.patient = c.patient and t.trial = c.trial",
         str(results.folder / CHANGES),
     )
     found = [
-        Change(patient, trial, change, was, now, _says(missing, criteria, excludes, labels), why)
-        for patient, trial, change, was, now, missing, criteria, excludes, why in rows
+        Change(
+            patient,
+            trial,
+            change,
+            was,
+            now,
+            _says(missing, criteria, excludes, labels),
+            why,
+            research_words(research),
+        )
+        for patient, trial, change, was, now, missing, criteria, excludes, why, research in rows
     ]
     found.sort(key=lambda one: (one.trial, KINDS.index(one.change), one.patient))
     versions = tuple(_version(trial) for trial in since.trials)
@@ -95,7 +110,8 @@ def print_changes(out: Path, to: TextIO) -> None:
         of_kind = [one for one in changes.rows if (one.trial, one.change) == (trial, KINDS[index])]
         console.print(f"  {trial}: {len(of_kind)} {KINDS[index]}")
         for one in of_kind[:_SHOWN]:
-            console.print(f"    {one.patient} ({one.because}) {one.says}".rstrip())
+            research = f" [{one.research}]" if one.research else ""
+            console.print(f"    {one.patient} ({one.because}) {one.says}".rstrip() + research)
         if len(of_kind) > _SHOWN:
             console.print(f"    … and {len(of_kind) - _SHOWN} more in {out / 'changes.csv'}")
 

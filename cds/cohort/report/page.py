@@ -11,11 +11,15 @@ from markupsafe import Markup
 
 from cds.cohort.report import charts, quality
 from cds.cohort.report.changes import changes_of
-from cds.cohort.report.views import LISTED, TrialViews, trial_views
+from cds.cohort.report.patients import LISTED
+from cds.cohort.report.views import TrialViews, trial_views
 from cds.core.criterion import Overall
 
 if TYPE_CHECKING:
     from cds.cohort.report.results import Results
+
+_SHOWN = 20
+"""Patients of a long list that are seen at once; the others fold out."""
 
 _CHARTED = 25
 """Bars that one chart shows; the table below it has all."""
@@ -44,6 +48,7 @@ def report_page(results: Results) -> str:
         manifest=results.manifest,
         changes=changes_of(results),
         listed=LISTED,
+        shown=_SHOWN,
         card=quality.report_card(results),
         mapped=quality.mapped(results),
         unrecognised=quality.unrecognised(results),

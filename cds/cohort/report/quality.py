@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cds.cohort.research import JOINED, REFUSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,6 +102,7 @@ def _items(results: Results) -> Iterator[Item]:
             f"{counts['patients']} patients in {len(files)} files ({manifest['source']['form']})",
             f"{counts['deceased']} of them are deceased and have no row",
             f"{counts['patients_without_patient_resource']} more have no Patient: left out",
+            *_research(manifest),
         ),
     )
     yield Item(
@@ -147,6 +150,19 @@ def _items(results: Results) -> Iterator[Item]:
             "Nobody here is called eligible: a person enrols, after consent.",
             "A chart may be silent about what was done elsewhere.",
         ),
+    )
+
+
+def _research(manifest: dict[str, Any]) -> Iterator[str]:
+    """Who refuses research; an export without the types that say so must not look like consent."""
+    said = manifest.get("research", {"types": [], "patients": {}})
+    types, patients = said["types"], said["patients"]
+    if not types:
+        yield "the export holds no Consent, Flag or ResearchSubject: nobody's refusal is known"
+        return
+    yield (
+        f"{patients.get(REFUSES, 0)} refuse research, {patients.get(JOINED, 0)} are on one of the "
+        f"trials already, by {', '.join(types)}: marked, never hidden"
     )
 
 

@@ -68,4 +68,14 @@ def open_results(folder: Path) -> Iterator[Results]:
                 raise CohortFault(message)
             parts = path / "*.parquet" if path.is_dir() else path  # Spark writes folders
             base.execute(f"create view {name} as from read_parquet({quoted(str(parts))})")
+        _complete(base)
         yield Results(base, folder, manifest, catalogue)
+
+
+def _complete(base: duckdb.DuckDBPyConnection) -> None:
+    """Screenings of earlier versions did not look for refusals."""
+    columns = {name for name, *_ in base.execute("describe determinations").fetchall()}
+    if "research" not in columns:
+        base.execute("create view told as select *, '' as research from determinations")
+    else:
+        base.execute("create view told as from determinations")

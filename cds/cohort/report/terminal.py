@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
+    from cds.cohort.report.patients import NearMiss, PossibleTarget, Soon
     from cds.cohort.report.results import Results
 
 _SHOWN = 10
@@ -42,6 +43,17 @@ def _print_trial(views: TrialViews, console: Console) -> None:
     console.print(f"\n{views.trial.id} {views.trial.short_title}", style="bold")
     said = [f"{views.overall.get(one.value, 0)} {one.value}" for one in reversed(Overall)]
     console.print(f"{views.evaluated} evaluated: {', '.join(said)}")
+    if views.refusing or views.joined:
+        console.print(
+            f"Of those whom nothing excludes {views.refusing} refuse research, "
+            f"{views.joined} are on this trial already."
+        )
+    could = [
+        (one.patient, one.overall, ", ".join(one.missing) or "nothing", one.research)
+        for one in views.candidates[:_SHOWN]
+    ]
+    title = f"Who could join ({views.candidates_total})"
+    _print(console, title, ("patient", "so far", "missing", "research"), could)
     lost = sorted((step for step in views.funnel if step.fails), key=lambda step: -step.fails)
     shown = {step.id for step in lost[:_SHOWN]}
     steps = [
@@ -53,22 +65,27 @@ def _print_trial(views: TrialViews, console: Console) -> None:
     _print(console, "Attrition (the criteria that exclude most)", heads, steps)
     tests = [(one.label, str(one.patients), str(one.settles)) for one in views.missing[:_SHOWN]]
     _print(console, "Missing", ("result", "patients", "settles"), tests)
-    near = [(one.patient, one.criterion, one.reason) for one in views.near[:_SHOWN]]
+    near = [(one.patient, one.criterion, _told(one.reason, one)) for one in views.near[:_SHOWN]]
     _print(
         console,
         f"One criterion away ({views.near_total})",
         ("patient", "criterion", "reason"),
         near,
     )
-    soon = [(one.patient, str(one.clears_on), one.fails) for one in views.soon[:_SHOWN]]
+    soon = [(one.patient, str(one.clears_on), _told(one.fails, one)) for one in views.soon[:_SHOWN]]
     _print(console, f"Soon ({len(views.soon)})", ("patient", "from", "until then"), soon)
-    open_ones = [(one.patient, one.what, one.why) for one in views.possible[:_SHOWN]]
+    open_ones = [(one.patient, one.what, _told(one.why, one)) for one in views.possible[:_SHOWN]]
     _print(
         console,
         f"Open target diagnoses ({views.possible_total})",
         ("patient", "diagnosis", "why"),
         open_ones,
     )
+
+
+def _told(says: str, one: NearMiss | Soon | PossibleTarget) -> str:
+    """A reason, and what the record says of research."""
+    return f"{says} [{one.research}]" if one.research else says
 
 
 def _print(

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from cds.cohort.report.patients import (
+    LISTED,
+    Candidate,
+    NearMiss,
+    PossibleTarget,
+    Soon,
+    candidates,
+    near_misses,
+    possible_targets,
+    soon,
+    with_word,
+)
+from cds.cohort.research import JOINED, REFUSES
+from cds.core.criterion import Overall
+
 if TYPE_CHECKING:
     from datetime import date
 
     from cds.cohort.catalogue import Catalogue, TrialTold
     from cds.cohort.report.results import Results
-
-LISTED = 200
-"""Patients that a list on the page names; the tables hold all."""
-
-SOON = 30
-"""Days within which a trial that rules out by time only is worth a second look."""
 
 
 class Step(NamedTuple):
@@ -52,39 +61,6 @@ class MissingSet(NamedTuple):
     patients: int
 
 
-class NearMiss(NamedTuple):
-    """A patient whom one criterion alone excludes; the reason says by how much.
-
-    `unknown`: how many criteria are open besides.
-    """
-
-    patient: str
-    criterion: str
-    reading: str
-    reason: str
-    clears_on: date | None
-    unknown: int
-
-
-class Soon(NamedTuple):
-    """A patient whom only the passing of time keeps out, and not for long."""
-
-    patient: str
-    clears_on: date
-    days: int
-    fails: str
-    unknown: int
-
-
-class PossibleTarget(NamedTuple):
-    """A patient whose target diagnosis is open."""
-
-    patient: str
-    what: str
-    reference: str
-    why: str
-
-
 class Known(NamedTuple):
     """How often a concept could be answered, of `patients` with (possibly) the target diagnosis."""
 
@@ -104,6 +80,10 @@ class TrialViews(NamedTuple):
     missing: tuple[MissingTest, ...]
     sets: tuple[MissingSet, ...]
     judged: tuple[tuple[str, str, int], ...]
+    candidates: tuple[Candidate, ...]
+    candidates_total: int
+    refusing: int
+    joined: int
     near: tuple[NearMiss, ...]
     near_total: int
     soon: tuple[Soon, ...]
@@ -130,6 +110,10 @@ def trial_views(results: Results, trial: TrialTold, on: date) -> TrialViews:
         missing_tests(results, trial),
         missing_sets(results, trial),
         judged(results, trial),
+        candidates(results, trial),
+        evaluated - overall.get(Overall.INELIGIBLE.value, 0),
+        with_word(results, trial, REFUSES),
+        with_word(results, trial, JOINED),
         near[:LISTED],
         len(near),
         soon(results, trial, on),
@@ -137,10 +121,6 @@ def trial_views(results: Results, trial: TrialTold, on: date) -> TrialViews:
         len(possible),
         known(results, trial),
     )
-
-
-def _readings(trial: TrialTold) -> dict[str, str]:
-    return {criterion.id: criterion.reading for criterion in trial.criteria}
 
 
 def funnel(results: Results, trial: TrialTold, evaluated: int) -> tuple[Step, ...]:
@@ -152,7 +132,7 @@ def funnel(results: Results, trial: TrialTold, evaluated: int) -> tuple[Step, ..
     }
     left = evaluated
     steps: list[Step] = []
-    readings = _readings(trial)
+    readings = trial.readings
     for criterion in order:
         lost, fails, alone = counted.get(criterion, (0, 0, 0))
         left -= lost
@@ -224,66 +204,8 @@ def judged(results: Results, trial: TrialTold) -> tuple[tuple[str, str, int], ..
         "and d.overall <> 'ineligible' group by all order by 2 desc, 1",
         trial.id,
     )
-    readings = _readings(trial)
+    readings = trial.readings
     return tuple((criterion, readings[criterion], count) for criterion, count in rows)
-
-
-def near_misses(results: Results, trial: TrialTold) -> tuple[NearMiss, ...]:
-    """Patients with the target diagnosis whom one criterion alone excludes."""
-    rows = results.rows(
-        "select c.patient, c.criterion, c.reason, c.clears_on, d.unknown "
-        "from criteria c join determinations d on d.patient = c.patient and d.trial = c.trial "
-        "where c.trial = ? and c.status = 'fail' and d.fail = c.criterion and c.criterion <> ? "
-        "order by c.criterion, c.patient",
-        trial.id,
-        trial.target,
-    )
-    readings = _readings(trial)
-    return tuple(
-        NearMiss(patient, criterion, readings[criterion], reason, clears, len(unknown.split()))
-        for patient, criterion, reason, clears, unknown in rows
-    )
-
-
-def soon(results: Results, trial: TrialTold, on: date) -> tuple[Soon, ...]:
-    """Patients who are ruled out by time only, until a day within the next weeks."""
-    rows = results.rows(
-        "select patient, clears_on, clears_on - ?::date, fail, unknown from determinations "
-        "where trial = ? and clears_on - ?::date between 0 and ? order by clears_on, patient",
-        on,
-        trial.id,
-        on,
-        SOON,
-    )
-    return tuple(
-        Soon(patient, day, days, fails, len(unknown.split()))
-        for patient, day, days, fails, unknown in rows
-    )
-
-
-def possible_targets(results: Results, trial: TrialTold) -> tuple[PossibleTarget, ...]:
-    """Patients whose target diagnosis must be looked at by a human: unspecific, or by name only."""
-    open_ones = results.rows(
-        "select patient, coalesce(evidence[1].display, ''), coalesce(evidence[1].reference, ''), "
-        "reason from criteria where trial = ? and criterion = ? and status = 'review' "
-        "order by patient",
-        trial.id,
-        trial.target,
-    )
-    unspecific = results.rows(
-        "select patient, display, reference, code from possible where trial = ? "
-        "order by patient, reference",
-        trial.id,
-    )
-    labels = results.catalogue.labels
-    # The unspecific ones first: the others already have their status in the tables.
-    return (
-        *(
-            PossibleTarget(patient, display, reference, f"unspecific: {labels.get(code, code)}")
-            for patient, display, reference, code in unspecific
-        ),
-        *(PossibleTarget(*row) for row in open_ones),
-    )
 
 
 def known(results: Results, trial: TrialTold) -> tuple[Known, ...]:
