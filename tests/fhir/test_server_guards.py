@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -23,7 +24,7 @@ from flask import Flask, Response, request
 from cds.core.facts import Retrieval
 from cds.fhir.breaker import Breaker
 from cds.fhir.faults import FhirFault, Why
-from cds.fhir.outbound import Deadline, Limits
+from cds.fhir.outbound import Deadline, Limits, PooledAdapter
 from cds.fhir.pages import kept_types, read_page
 from cds.fhir.search import Search, searches
 from cds.fhir.server import FhirConnection, FhirServers, fetch_missing
@@ -555,3 +556,24 @@ def test_answers_that_are_no_fhir_are_said_to_be_none(body: bytes) -> None:
 
 def test_a_search_that_a_caller_repeats_is_sent_once() -> None:
     assert searches(["Condition", "Condition"]) == [Search("Condition", covers="Condition")]
+
+
+@pytest.mark.parametrize(("seconds", "patience"), [(4, 3), (60, 45)])
+def test_one_answer_may_take_three_quarters_of_the_time_of_its_call(
+    stack: ExitStack, monkeypatch: pytest.MonkeyPatch, seconds: float, patience: float
+) -> None:
+    given: list[tuple[float, float]] = []
+    send = PooledAdapter.send
+
+    def noting(self: PooledAdapter, *words: Any, **more: Any) -> requests.Response:
+        given.append(more["timeout"])
+        return send(self, *words, **more)
+
+    monkeypatch.setattr(PooledAdapter, "send", noting)
+    base = stack.enter_context(serving(simple_server({}, [])))
+    servers = FhirServers([(f"{base}/fhir", None)])
+    came = fetch_missing(servers, f"{base}/fhir", None, "p1", CONDITIONS, Deadline.after(seconds))
+    assert came[0].state is Retrieval.COMPLETE
+    [(connect, read)] = given
+    assert connect <= 2
+    assert patience - 0.5 < read <= patience
