@@ -30,6 +30,7 @@ COMMANDS = (
     "coverage",
     "diff",
     "sign",
+    "refresh",
     "explain-code",
     "widen",
     "decision",
