@@ -15,6 +15,7 @@ from cds.content.draft.proposal import Form, Proposal, review
 from cds.content.draft.reading import reading
 from cds.content.draft.segments import Piece, What, pieces
 from cds.content.draft.tokens import Word, tokens
+from cds.content.fault import ContentFaults, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,13 +90,21 @@ class Sentence:
 
 
 def draft(study: Study, lexicon: Lexicon) -> Draft:
-    """Draft the criteria of a study; nothing is left out and nothing is guessed."""
+    """Draft the criteria of a study; nothing is left out and nothing is guessed.
+
+    Raises:
+        ContentFaults: the eligibility text holds no sentence.
+    """
     text = plain(study.eligibility)
     cut = pieces(text)
     sentences = _read(text, cut, lexicon)
     for sentence, why in unsettled(sentences):
         sentence.found, sentence.why = [], why
     criteria, ledger = _written(text, cut, sentences)
+    if not criteria:
+        cure = "Look at the page: something must stand below its headings."
+        says = "The eligibility section holds no sentence."
+        raise ContentFaults([Fault(study.page, 1, says, cure)])
     criteria = _with_header(study, criteria)
     return Draft(study, tuple(criteria), tuple(ledger), _target(study, criteria))
 
@@ -117,7 +126,7 @@ def _read(text: Plain, cut: Sequence[Piece], lexicon: Lexicon) -> list[Sentence]
         elif scope.level is Level.CLOSED:
             sentence.why = "the heading above it was not understood"
         else:
-            body = _body(words)
+            body = _unbound(_body(words), excluding=piece.section == "exclusion")
             sentence.found = proposals(
                 body,
                 lexicon,
@@ -148,6 +157,23 @@ def _body(words: Sequence[Word]) -> list[Word]:
     return body
 
 
+def _unbound(body: list[Word], *, excluding: bool) -> list[Word]:
+    """The words of a sentence without the "and" or "or" that only joins it to the list.
+
+    "Or" between two things that are asked for, and "and" between two that exclude, make one of
+    them: nothing is left then, and a human reads both.
+    """
+    joins = {"and"} if not excluding else {"or", "and/or"}
+    binds = {"or", "and/or", "and"} - joins
+    for end in (0, -1):
+        said = body[end].text.casefold() if body else ""
+        if said in binds:
+            return []
+        if said in joins:
+            body.pop(end)
+    return body
+
+
 def _written(
     text: Plain, cut: Sequence[Piece], sentences: Sequence[Sentence]
 ) -> tuple[list[Drafted], list[Entry]]:
@@ -156,7 +182,7 @@ def _written(
     criteria: list[Drafted] = []
     ledger: list[Entry] = []
     for piece in cut:
-        where = text.offsets[piece.first], text.offsets[piece.last]
+        where = text.place(piece.first, piece.last)
         quote = text.quote(piece.first, piece.last)
         sentence = by_place.get(piece.first)
         if sentence is None or piece.what is not What.SENTENCE:

@@ -81,7 +81,7 @@ class Unit:
     folded: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Lexicon:
     """Everything that a word or a run of words can stand for.
 

@@ -42,7 +42,18 @@ class Plain:
 
     def quote(self, first: int, last: int) -> str:
         """The original words of a stretch of the plain text, white space made single."""
-        return " ".join(self.original[self.offsets[first] : self.offsets[last]].split())
+        start, end = self.place(first, last)
+        return " ".join(self.original[start:end].split())
+
+    def place(self, first: int, last: int) -> tuple[int, int]:
+        """Where a stretch of the plain text begins and ends in the original.
+
+        One original character may have become several; it is never cut.
+        """
+        behind = last
+        while 0 < behind < len(self.text) and self.offsets[behind] == self.offsets[behind - 1]:
+            behind += 1
+        return self.offsets[first], self.offsets[behind]
 
 
 def plain(original: str) -> Plain:

@@ -87,7 +87,7 @@ class _Line:
 def pieces(text: Plain) -> list[Piece]:
     """The pieces of an eligibility text, in its order.
 
-    Two lists of one kind are for different patients: neither is plain then.
+    Two lists of one kind are for different patients: none is plain then.
     """
     cut = list(_Cutter(text.text).cut())
     lists: dict[str, set[int]] = {}
@@ -97,8 +97,9 @@ def pieces(text: Plain) -> list[Piece]:
             begun = piece.first
         elif piece.what is What.SENTENCE:
             lists.setdefault(piece.section, set()).add(begun)
-    twice = {section for section, begins in lists.items() if len(begins) > 1}
-    return [replace(piece, plain=False) if piece.section in twice else piece for piece in cut]
+    if all(len(begins) == 1 for begins in lists.values()):
+        return cut
+    return [replace(piece, plain=False) for piece in cut]
 
 
 class _Cutter:
