@@ -36,6 +36,7 @@ COMMANDS = (
     "decision",
     "replay",
     "feedback",
+    "answers",
     "forget",
     "retention",
 )

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 @click.option("--list", "listed", type=click.Path(path_type=Path), metavar="LIST.csv",
               help="The coordinator's list: patient, trial, criterion, fits.")  # fmt: skip
 @click.option("--complete", is_flag=True, help="Whoever is not on the list does not fit.")
-@click.option("--fhir", "base", metavar="BASE", help="The FHIR base that the list's ids are from.")
+@click.option(
+    "--fhir", "base", metavar="BASE", help="The fhirServer that the EHR sends, else its iss."
+)
 @click.option("--since", type=Day(), help="Only calls from this day on (records).")
 @click.option("--until", type=Day(), help="Only calls before this day (records).")
 @click.option("--client", metavar="ISS", help="Only calls of this client (records).")
@@ -112,8 +114,9 @@ def _recorded(
         )
     finally:
         store.close()
-    space = namespace(base, None)
-    return phase, lambda patient: keys.patients(space, patient)
+    # An iss, where the EHR sends no fhirServer, is taken letter by letter.
+    spaces = dict.fromkeys((namespace(base, None), base or ""))
+    return phase, lambda patient: [n for one in spaces for n in keys.patients(one, patient)]
 
 
 def _begins(day: date | None, settings: Settings) -> datetime | None:

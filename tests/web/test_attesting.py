@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 from sqlalchemy.exc import DatabaseError
 
 from cds.assess import load_content
+from cds.cli import main
 from cds.content.bundled import bundled_content, bundled_fixtures
 from cds.settings import load_settings
 from cds.store.tables import attestations
@@ -335,3 +337,25 @@ def test_a_store_that_fails_says_so(site: Callable[..., Site]) -> None:
     answer = running.send(page, **sent)
     assert answer.status_code == 503
     assert "Try again in a moment" in words(answer)
+
+
+def test_an_answer_can_be_taken_back_at_the_command_line_where_no_card_leads_to_its_page(
+    site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = site()
+    page = running.page()
+    first, *_ = questions(running, page)
+    running.send(page, **{f"answer-{first}": "no"})
+    monkeypatch.setenv("TRIAL_CDS_DATABASE_URL", store_of(running.app)._url)
+    words = ["answers", "--fhir", running.base, "--patient", PATIENT]
+    listed = CliRunner().invoke(main, words)
+    assert f"{TRIAL} {first}: no, until 2026-03-29  Ada Example (investigator)" in listed.stdout
+    nobody = CliRunner().invoke(main, [*words, "--withdraw", TRIAL, first])
+    assert (nobody.exit_code, nobody.stdout) == (2, "")
+    who = ["--name", "Bob Example", "--role", "investigator"]
+    gone = CliRunner().invoke(main, [*words, "--withdraw", TRIAL, first, *who])
+    assert gone.exit_code == 0, gone.output
+    assert f"{TRIAL} {first}: withdrawn  Bob Example (investigator)" in gone.stdout
+    assert len(running.cards()) == 1
+    again = CliRunner().invoke(main, [*words, "--withdraw", TRIAL, first, *who])
+    assert again.exit_code == 2
