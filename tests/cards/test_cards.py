@@ -374,6 +374,17 @@ def test_a_time_of_day_is_left_out_of_a_date() -> None:
     assert readable("on 2026-01-05T08:40:00-06:00") == "on 5 Jan 2026"
 
 
+def test_a_month_is_said_as_a_month_and_one_entry_as_one() -> None:
+    """What looks like a month within a name or a number is left alone."""
+    assert readable("Desmoid tumor (active, 2025-03)") == "Desmoid tumor (active, Mar 2025)"
+    for name in ("lot A-2025-03", "2025-13", "0.2025-03", "2025-03-X"):
+        assert readable(name) == name
+    said = readable("no another malignancy recorded (1 conditions read, 0 not recognised)")
+    assert said == "no other malignancy recorded (1 condition read, 0 not recognised)"
+    assert "(1 medication entry read" in readable("no x recorded (1 medication entries read, 0)")
+    assert "(11 conditions read" in readable("no x recorded (11 conditions read, 0)")
+
+
 PAGES = {TRIAL.id: "http://127.0.0.1/determinations/x/NCT00000001", "": "http://127.0.0.1/all"}
 
 

@@ -60,7 +60,8 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
 class Row(msgspec.Struct, frozen=True, omit_defaults=True):
     """One bar of the timeline: something that happened, and the window that it lies in or left.
 
-    `what` has several names where several results share a bar. `began` and `ended` are its first
+    `what` has several names where several results share a bar; `window` is "" where something that
+    still runs is asked for in several. `began` and `ended` are its first
     and last day as far as they are known; `running`: no end. `clear_on` is the first evaluation
     date whose window no longer contains it. `look_back`: a result, which counts until then;
     otherwise an exposure or event, which stands in the way.

@@ -56,6 +56,8 @@ def _is_past(row: Row, asked: Evaluation) -> bool:
 def _key(row: Row) -> tuple[object, ...]:
     if row.look_back and row.status == "pass":
         return row.window, row.ended
+    if row.running:  # until it ends, one window is like the other
+        return row.what, row.began, row.look_back
     return row.what, row.window, row.began, row.ended, row.look_back
 
 
@@ -65,7 +67,7 @@ def _joined(one: Row, other: Row) -> Row:
     return Row(
         tuple(dict.fromkeys((*one.criteria, *other.criteria))),
         tuple(dict.fromkeys((*one.what, *other.what))),
-        one.window,
+        one.window if one.window == other.window else "",
         status,
         one.began,
         one.ended,
