@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from cds.assess import load_content
+from cds.cards.card import PAGE_LABEL
 from cds.content.bundled import bundled_content
 from cds.settings import load_settings
 from cds.web.demo import demo_running
@@ -49,11 +50,38 @@ def _ordered(page: Page) -> None:
     expect(page.locator(".made").first).to_contain_text("Draft")
 
 
+def _page(page: Page, query: str = "") -> None:
+    """Follow the first card's link, in the same window."""
+    _answered(page)
+    address = page.get_by_role("link", name=PAGE_LABEL).first.get_attribute("href")
+    page.goto(f"{address}{query}")
+
+
+def _page_in_chinese(page: Page) -> None:
+    _page(page, "?lang=zh-CN")
+
+
+def _trends(page: Page) -> None:
+    _page(page)
+    page.locator("#trends").scroll_into_view_if_needed()
+    page.evaluate("document.getElementById('trends').scrollIntoView()")
+
+
 PICTURES = [
     Picture("patients", "/demo/", 1280, 860, "light", _listed),
     Picture("chart", "/demo/patients/desmoid-itraconazole", 1360, 860, "light", _answered),
     Picture("chart-dark", "/demo/patients/long-chart", 1360, 860, "dark", _ordered),
     Picture("side-bar", "/demo/patients/desmoid-clarithromycin", 400, 1100, "light", _answered),
+    Picture("page", "/demo/patients/rms-after-chemo", 1100, 900, "light", _page),
+    Picture("page-dark", "/demo/patients/long-chart", 1100, 900, "dark", _trends),
+    Picture(
+        "page-chinese",
+        "/demo/patients/desmoid-clarithromycin",
+        400,
+        1100,
+        "light",
+        _page_in_chinese,
+    ),
 ]
 
 
