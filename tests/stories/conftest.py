@@ -57,6 +57,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("story", every, ids=[story.folder.name for story in every])
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _no_store_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """These tests leave the store of whoever runs them alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def content() -> Content:
     """Both trials and all mappings."""
