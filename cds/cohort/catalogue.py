@@ -30,7 +30,10 @@ class SignedOff(msgspec.Struct, frozen=True):
 
 
 class TrialTold(msgspec.Struct, frozen=True):
-    """One trial in words, with its criteria in protocol order."""
+    """One trial in words, with its criteria in protocol order.
+
+    `may_be_target` are the findings that leave its target diagnosis open.
+    """
 
     id: str
     version: str
@@ -42,6 +45,7 @@ class TrialTold(msgspec.Struct, frozen=True):
     source: dict[str, str]
     signed_off: tuple[SignedOff, ...]
     criteria: tuple[CriterionTold, ...]
+    may_be_target: tuple[str, ...] = ()
 
     @property
     def readings(self) -> dict[str, str]:
@@ -66,6 +70,7 @@ def catalogue_of(content: Content) -> Catalogue:
     """The words of some content."""
     trials = tuple(_trial(folder) for folder in content.folders)
     used = {key for trial in trials for one in trial.criteria for key in one.concepts}
+    used.update(key for trial in trials for key in trial.may_be_target)
     labels = {key: content.labels[key] for key in sorted(used) if key in content.labels}
     return Catalogue(content.digest, trials, labels)
 
@@ -73,6 +78,7 @@ def catalogue_of(content: Content) -> Catalogue:
 def _trial(folder: TrialFolder) -> TrialTold:
     trial = folder.trial
     recruitment = trial.recruitment
+    may_be = folder.may_be_target
     return TrialTold(
         id=trial.id,
         version=trial.version,
@@ -93,4 +99,5 @@ def _trial(folder: TrialFolder) -> TrialTold:
             )
             for criterion in trial.criteria
         ),
+        may_be_target=(*may_be.findings, *(f"except {key}" for key in may_be.excluding)),
     )

@@ -42,6 +42,7 @@ class Order(msgspec.Struct, frozen=True):
             "software": software_digest(),
             "content": self.catalogue.digest,
             "trials": sorted(self.catalogue.versions),
+            "may_be_target": [one.may_be_target for one in self.catalogue.trials],
             "on": self.on.isoformat(),
             "zone": self.zone,
             "complete": sorted(self.complete),

@@ -1,6 +1,7 @@
 """Diagnoses that may be a trial's target though no code says so: C49.- or D48.1, for instance.
 
-A patient with only such a code fails the target criterion, and would stay invisible.
+A patient with only such a code fails the target criterion, and would stay invisible. The trial's
+`may_be_target` names the findings; the codes above the target's own are found in its lists.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING
 from cds.core.criterion import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator
 
     from cds.assess import Content
+    from cds.content.trial_head import MayBeTarget
     from cds.core.assessment import Assessment
     from cds.core.facts import Facts
     from cds.core.terminology import Terminology
@@ -21,11 +23,6 @@ if TYPE_CHECKING:
 
 Row = tuple[str, str, str, str, str]
 """Patient, trial, reference, display, code or name of the list."""
-
-_UNSPECIFIC: Mapping[str, frozenset[str]] = {
-    "soft_tissue_malignancy_unspecific": frozenset({"rhabdomyosarcoma", "desmoid_tumor"})
-}
-"""Concepts whose codes leave open whether the target is meant, and the targets they may be."""
 
 _SHORTEST = 4
 """Characters of an ICD-10 code that is specific enough to ask about (D48.1 without its dot)."""
@@ -39,15 +36,11 @@ class Possible:
     def __init__(self, content: Content) -> None:
         terminology = content.terminology
         self._terminology = terminology
-        self._concepts: dict[str, dict[str, frozenset[str]]] = {}
+        self._open: dict[str, MayBeTarget] = {}
         self._codes: dict[str, frozenset[tuple[str, str]]] = {}
         for folder in content.folders:
             targets = folder.concepts.get(folder.trial.target, frozenset())
-            self._concepts[folder.trial.id] = {
-                concept: may_be - targets
-                for concept, may_be in _UNSPECIFIC.items()
-                if may_be & targets and concept in terminology.concepts
-            }
+            self._open[folder.trial.id] = folder.may_be_target
             self._codes[folder.trial.id] = frozenset(_wider(targets, terminology))
 
     def rows(self, record: Record, facts: Facts, assessment: Assessment) -> Iterator[Row]:
@@ -58,10 +51,11 @@ class Possible:
                 continue
             head = assessment.patient, trial
             found: dict[str, Row] = {}
-            for concept, others in self._concepts[trial].items():
+            may_be = self._open[trial]
+            for concept in may_be.findings:
                 for condition, _ in facts.conditions.get(concept, ()):
                     # Another code of the same entry may say that it is another tumour.
-                    if condition.concepts.isdisjoint(others):
+                    if condition.concepts.isdisjoint(may_be.excluding):
                         row = (*head, condition.reference, condition.display, concept)
                         found[condition.reference] = row
             for reference, name, code in self._wide_codes(record, self._codes[trial]):
@@ -71,7 +65,7 @@ class Possible:
     def may_concern(self, condition: Condition, concepts: Container[str]) -> bool:
         """Whether one diagnosis of some concepts may be any trial's target."""
         return any(
-            any(key in concepts for key in self._concepts[trial])
+            any(key in concepts for key in self._open[trial].findings)
             or any(coding in codes for coding in self._codings(condition))
             for trial, codes in self._codes.items()
         )

@@ -19,12 +19,14 @@ TRIAL_KEYS = frozenset(
     {
         "id", "version", "title", "short_title", "sponsor", "url", "source", "recruitment",
         "target", "look_back", "not_criteria", "sign_off", "effective",
+        "may_be_target",
     }
 )  # fmt: skip
 REQUIRED_KEYS = ("id", "version", "title", "short_title", "sponsor", "url", "target")
 SOURCE_KEYS = frozenset({"page", "read", "sha256"})
 RECRUITMENT_KEYS = frozenset({"status", "recruiting", "as_of"})
 EFFECTIVE_KEYS = frozenset({"from", "until"})
+MAY_BE_TARGET_KEYS = frozenset({"findings", "except", "source"})
 SIGN_OFF_KEYS = ("role", "by", "date", "digest")
 VERSION = r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
 _NOT_CRITERION_KEYS = frozenset({"text", "reason"})
@@ -62,6 +64,22 @@ class Effective:
     def __str__(self) -> str:
         """`from 2026-06-01` or `2026-06-01 to 2027-01-31`."""
         return f"from {self.first}" if self.last is None else f"{self.first} to {self.last}"
+
+
+@dataclass(frozen=True, slots=True)
+class MayBeTarget:
+    """Findings that leave open whether they are the target diagnosis; `source` says why.
+
+    An entry that is also one of `excluding` is known to be something else. It decides no
+    criterion: a screening lists who has such a finding, so that the right patient is looked at.
+    """
+
+    findings: tuple[str, ...] = ()
+    excluding: tuple[str, ...] = ()
+    source: str = ""
+
+
+NO_FINDINGS = MayBeTarget()
 
 
 @dataclass(slots=True)
@@ -154,6 +172,35 @@ class HeadReader:
             self.fault(table.line_of("until"), f"{last} is before {first}.", "Correct one.")
         return None if first is None else Effective(first, last)
 
+    def may_be_target(self, head: Table, domains: Mapping[str, str]) -> MayBeTarget:
+        """What leaves the target diagnosis open; `domains`: every concept with its domain."""
+        if "may_be_target" not in head:
+            return NO_FINDINGS
+        value = head["may_be_target"]
+        if not isinstance(value, Table):
+            line = head.line_of("may_be_target")
+            self.fault(line, "'may_be_target' is a set of keys.", _WRITE_MAY_BE)
+            return NO_FINDINGS
+        self.known(value, MAY_BE_TARGET_KEYS, "'may_be_target'")
+        return MayBeTarget(
+            self._findings(value, "findings", domains),
+            self._findings(value, "except", domains) if "except" in value else (),
+            self.text(value, "source"),
+        )
+
+    def _findings(self, table: Table, key: str, domains: Mapping[str, str]) -> tuple[str, ...]:
+        """Names of concepts that are findings."""
+        names, line = table.get(key), table.line_of(key)
+        if not isinstance(names, Items) or not names:
+            self.fault(line, f"'{key}' must be a list of findings.", _WRITE_MAY_BE)
+            return ()
+        for name in names:
+            if domains.get(str(name)) != "finding":
+                findings = [one for one, domain in domains.items() if domain == "finding"]
+                cure = did_you_mean(str(name), findings) or "mappings/concepts.tsv lists them."
+                self.fault(line, f"No finding is called '{name}'.", cure)
+        return tuple(str(name) for name in names)
+
     def not_criteria(self, head: Table) -> Iterator[NotCriterion]:
         """The words of the page that ask nothing."""
         for row in self._rows(head, "not_criteria", "- {text: …, reason: …}"):
@@ -189,3 +236,4 @@ class HeadReader:
 
 
 _WRITE_EFFECTIVE = 'Write effective: {from: "2026-03-01"}, and until where it ends.'
+_WRITE_MAY_BE = "Write may_be_target: {findings: [...], source: ...}."

@@ -10,10 +10,12 @@ from cds.content.fault import ContentFaults, Fault, did_you_mean
 from cds.content.forms import ConceptInfo, FormReader
 from cds.content.strict_yaml import Items, Table, Value, read_yaml
 from cds.content.trial_head import (
+    NO_FINDINGS,
     REQUIRED_KEYS,
     TRIAL_KEYS,
     Effective,
     HeadReader,
+    MayBeTarget,
     NotCriterion,
     SignOff,
 )
@@ -50,6 +52,7 @@ class TrialFolder:
     lines: Mapping[str, tuple[str, int]]
     concepts: Mapping[str, frozenset[str]]
     effective: Effective | None = None
+    may_be_target: MayBeTarget = NO_FINDINGS
 
 
 def load_trials(
@@ -173,6 +176,8 @@ class _Loader:
         recruitment, source = reader.recruitment(head), reader.source(head)
         sign_off, effective = tuple(reader.sign_offs(head)), reader.effective(head)
         not_criteria = tuple(reader.not_criteria(head))
+        domains = {key: info.domain for key, info in self.concepts.items()}
+        may_be_target = reader.may_be_target(head, domains)
         if self.faults:
             raise ContentFaults(self.faults)
         digest = self.files.digest
@@ -200,6 +205,7 @@ class _Loader:
             lines=self.lines,
             concepts=self.used,
             effective=effective,
+            may_be_target=may_be_target,
         )
 
     def _name(self, file: str) -> str:

@@ -16,6 +16,7 @@ from cds.content.schemas.parts import (
 )
 from cds.content.trial_head import (
     EFFECTIVE_KEYS,
+    MAY_BE_TARGET_KEYS,
     RECRUITMENT_KEYS,
     REQUIRED_KEYS,
     SIGN_OFF_KEYS,
@@ -41,6 +42,9 @@ def trial_schema() -> Schema:
         "recruitment": described(_recruitment(), "the registry's recruitment status, and its date"),
         "effective": described(_effective(), "when this version of the protocol is in force"),
         "target": described(text(), "the criterion of the target diagnosis; without it, no card"),
+        "may_be_target": described(
+            _may_be_target(), "findings that leave open whether they are the target diagnosis"
+        ),
         "look_back": described(span(), "how long results count where a criterion does not say"),
         "not_criteria": described(
             list_of(table({"text": text(), "reason": text()}, ["text", "reason"])),
@@ -76,6 +80,15 @@ def _effective() -> Schema:
         "until": described(day(), "the last day; left out while it goes on"),
     }
     return table(agreed(keys, EFFECTIVE_KEYS, "effective"), ["from"])
+
+
+def _may_be_target() -> Schema:
+    keys = {
+        "findings": described(list_of(text()), "concepts whose codes or names leave it open"),
+        "except": described(list_of(text()), "concepts that say it is something else"),
+        "source": described(text(), "why they leave it open"),
+    }
+    return table(agreed(keys, MAY_BE_TARGET_KEYS, "may_be_target"), ["findings", "source"])
 
 
 def _sign_off() -> Schema:
