@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 import requests
 
@@ -29,6 +32,24 @@ def test_every_worker_answers_for_all_and_names_nobody(server: Any, story: Any) 
         assert counted_in(text) == before + 10
         assert patient not in text
         assert "trial_cds_cards_total{topic=" in text
+
+
+def test_what_a_killed_worker_counted_stays(serve: Callable[..., Any], story: Any) -> None:
+    served = serve(ON=story.day)
+    for _ in range(8):
+        assert served.fire(story.request()).status_code == 200
+    killed = psutil.Process(served.process.pid).children()
+    for worker in killed:
+        worker.kill()
+    psutil.wait_procs(killed, timeout=10)
+    ends = time.monotonic() + 30
+    while True:
+        with suppress(requests.ConnectionError):
+            if served.fire(story.request()).status_code == 200:
+                break
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+    assert counted(served) == 9
 
 
 def exposition(server: Any) -> str:
