@@ -283,7 +283,8 @@ def _unreadable_card(
     lines = [
         (
             "The problem list could not be read completely, so nobody can say whether this patient "
-            f"has one of the diagnoses that {asked} ask for."
+            f"has one of the diagnoses that {asked} {'asks' if len(determinations) == 1 else 'ask'} "
+            "for."
         ),
         "This is not a statement that no trial fits.",
         *(f"- {says_one}" for says_one in dict.fromkeys(says)),

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cds.cards.next_step import next_step
+from cds.cards.next_step import needed, next_step
 from cds.cards.stale import counts_until
 from cds.cards.together import said_together
-from cds.cards.words import plain, readable, shortened, spoken_date
+from cds.cards.words import counted, listed, plain, readable, shortened, spoken_date
 from cds.core.criterion import Overall, Status
 from cds.engine.judgement import Judgement
 
@@ -74,9 +74,21 @@ def many_detail(
     for determination in determinations:
         trial = determination.trial
         name = f"{trial.id} {plain(trial.short_title)}"
-        rows.append(f"| {name} | {_verdict(determination, words)} |")
-    blocks = ["\n".join(rows), *_problems(assessment), *_fixed_date(assessment, dated=dated)]
+        rows.append(f"| {name} | {_in_short(determination, words)} |")
+    blocks = ["\n".join(rows), "A person decides, never this card."]
+    blocks += [*_problems(assessment), *_fixed_date(assessment, dated=dated)]
     return "\n\n".join(blocks)
+
+
+def _in_short(determination: Determination, words: Words) -> str:
+    if determination.overall is Overall.POTENTIALLY_ELIGIBLE:
+        questions = len(determination.with_status(Status.REVIEW))
+        return f"**nothing speaks against it**, {counted(questions, 'point')} to confirm"
+    if determination.overall is Overall.UNDETERMINED:
+        return f"**needs {plain(listed(needed(determination, words)))}**"
+    if determination.clears_on is not None:
+        return f"not yet, possible from {spoken_date(determination.clears_on)}"
+    return "does not fit today"
 
 
 def _fixed_date(assessment: Assessment, *, dated: bool) -> Iterator[str]:

@@ -419,6 +419,10 @@ def test_above_five_relevant_trials_one_card_speaks_for_all_with_a_link() -> Non
     assert card["summary"].startswith("6 trials may concern this patient")
     assert [link["url"] for link in card["links"]] == [PAGES[""]]
     assert card["detail"].count("NCT0000000") == 6
+    assert card["detail"].count("**nothing speaks against it**, 1 point to confirm") == 6
+    assert card["detail"].count("A person decides") == 1
+    (needing,) = cards_for(several(6), SETTINGS, PAGES)
+    assert needing["detail"].count("**needs ANC and HIV test**") == 6
     assert len(card["extension"]["org.trial-cds.assessments"]) == 6
     outside = {key: value for key, value in card.items() if key != "extension"}
     assert empties(outside) == []

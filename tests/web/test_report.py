@@ -26,6 +26,7 @@ from cds.web.fhir_endpoint import create_fhir_app, load_fixtures, serving
 from cds.web.report.model import Report, TrialReport
 from cds.web.report.paper import running_head
 from cds.web.report.sealing import Links, address_of, seal, unsealed
+from cds.web.report.sentences import SENTENCES, SPANS, STATES, WORDS
 from cds.web.report.words import DOMAIN, LANGUAGES, LOCALES, environment
 
 if TYPE_CHECKING:
@@ -438,6 +439,8 @@ def test_every_word_of_the_page_is_translated(language: str) -> None:
         if message not in known and (message, 0) not in known
     ]
     assert missing == []
+    engine = (*SENTENCES, *STATES, *SPANS, *WORDS)
+    assert [sentence for sentence in engine if sentence not in known] == []
     po = LOCALES / language.replace("-", "_") / "LC_MESSAGES" / f"{DOMAIN}.po"
     readable = po.read_text("utf-8").replace('"\n"', "")
     for message, translated in known.items():
