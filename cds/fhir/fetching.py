@@ -17,13 +17,14 @@ from cds.fhir.search import (
     Fetched,
     Progress,
     Search,
+    by_categories,
     one_by_one,
     only_recent,
     without_category,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from cds.fhir.outbound import Deadline, GuardedSession
     from cds.fhir.pages import Page
@@ -99,7 +100,9 @@ class Fetching:
         self._connection = connection
         self._servers = servers
         self._patient_id = patient_id
-        self._top = [Reading(one) for one in self._expanded(wanted)]
+        if servers.by_category or connection.is_known(BY_CATEGORY):
+            wanted = by_categories(wanted)
+        self._top = [Reading(one) for one in wanted]
         for reading in self._top:
             if reading.search.resource_type in servers.not_kept:
                 reading.progress.not_kept = True
@@ -109,12 +112,6 @@ class Fetching:
         self._unfiltered: Reading | None = None
         self._waiting: deque[Reading] = deque()
         self._under_way: dict[Future[None], tuple[Reading, ...]] = {}
-
-    def _expanded(self, wanted: Sequence[Search]) -> Iterable[Search]:
-        """By category where this server is known to want that."""
-        by_category = self._servers.by_category or self._connection.is_known(BY_CATEGORY)
-        for search in wanted:
-            yield from one_by_one(search) if search.is_unfiltered and by_category else (search,)
 
     def run(self, deadline: Deadline, session: GuardedSession) -> list[Fetched]:
         """Ask, and give the answers in the order of what was wanted."""

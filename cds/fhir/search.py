@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from cds.core.facts import Retrieval
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from datetime import date
 
     from cds.fhir.faults import Why
@@ -133,6 +133,15 @@ def one_by_one(search: Search) -> list[Search]:
         Search("Observation", (("category", one),), f"Observation:{one}", search.recent)
         for one in CATEGORIES
     ]
+
+
+def by_categories(wanted: Iterable[Search]) -> list[Search]:
+    """The same searches, none of them for all Observations."""
+    return [one for search in wanted for one in _apart(search)]
+
+
+def _apart(search: Search) -> list[Search]:
+    return one_by_one(search) if search.is_unfiltered else [search]
 
 
 def without_category(search: Search) -> Search:

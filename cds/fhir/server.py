@@ -23,7 +23,7 @@ from cds.fhir.fetching import NO_BATCH, Fetching
 from cds.fhir.learnt import Learnt, Statement
 from cds.fhir.outbound import Deadline, GuardedSession, Limits, PooledAdapter
 from cds.fhir.pages import Page, kept_types, read_page, read_resource, takes_batches
-from cds.fhir.search import MEDICATION_TYPES, Fetched, Search
+from cds.fhir.search import MEDICATION_TYPES, Fetched, Search, by_categories
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -310,15 +310,18 @@ class OneCall:
     all of it together. A base that may not be called is no error: what is asked is not retrieved.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what one hook call knows
         self,
         servers: FhirServers,
         base: str,
         token: str | None,
         patient_id: str,
         deadline: Deadline,
+        *,
+        by_category: bool = False,
     ) -> None:
-        """Nothing is sent yet."""
+        """Nothing is sent yet. `by_category`: no search shall ask for all Observations."""
+        self._by_category = by_category
         self._servers = servers
         self._asks = (base, token, deadline)
         self._patient_id = patient_id
@@ -338,6 +341,8 @@ class OneCall:
 
     def fetch(self, wanted: Sequence[Search]) -> list[Fetched]:
         """The answers, as `FhirConnection.fetch` gives them."""
+        if self._by_category:
+            wanted = by_categories(wanted)
         if self._connection is None:
             try:
                 self._connection = self._servers.connect(*self._asks)

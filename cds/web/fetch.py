@@ -64,7 +64,14 @@ def call_of(request: HookRequest, servers: FhirServers, deadline: Deadline) -> O
         return None
     grant = request.fhir_authorization
     token = None if grant is None else grant.access_token
-    return OneCall(servers, request.fhir_server, token, request.patient_id, deadline)
+    return OneCall(
+        servers,
+        request.fhir_server,
+        token,
+        request.patient_id,
+        deadline,
+        by_category=grant is not None and grant.names_categories,
+    )
 
 
 def completed(  # noqa: PLR0913 - what one hook call knows

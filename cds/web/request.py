@@ -11,13 +11,26 @@ from cds.web.errors import Refused
 SERVICE = "trial-eligibility"
 HOOK = "patient-view"
 _UUID = re.compile(r"(urn:uuid:)?[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_GRANULAR = re.compile(rb"\bObservation\.[a-z]+\?", re.ASCII)
 _FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 
 class Authorization(msgspec.Struct, frozen=True):
-    """fhirAuthorization: the token for the FHIR server that the request names."""
+    """fhirAuthorization: the token for the FHIR server that the request names.
+
+    EHRs write scopes in ways of their own, so that nothing is refused for want of one.
+    """
 
     access_token: str
+    scope: msgspec.Raw = msgspec.Raw()
+
+    @property
+    def names_categories(self) -> bool:
+        """Whether Observations may be read of some categories only, as scopes of SMART 2 can say.
+
+        A search for all of them may then silently bring those alone.
+        """
+        return _GRANULAR.search(bytes(self.scope)) is not None
 
 
 class _Context(msgspec.Struct, frozen=True, rename="camel"):

@@ -74,6 +74,7 @@ class Hospital:
         patient: str = "desmoid-ready",
         prefetch: Json | None = None,
         faults: Faults | None = None,
+        authorization: Json | None = None,
         **more: Any,
     ) -> list[Json]:
         """The cards of one hook without any prefetch but this."""
@@ -85,13 +86,15 @@ class Hospital:
                 **more,
             )
             service = create_app(settings, self._content, lambda: date(2026, 3, 1)).test_client()
-            request = {
+            request: Json = {
                 "hook": "patient-view",
                 "hookInstance": str(uuid.uuid4()),
                 "fhirServer": base,
                 "context": {"userId": "Practitioner/x", "patientId": patient},
                 "prefetch": prefetch or {},
             }
+            if authorization is not None:
+                request["fhirAuthorization"] = authorization
             answer = service.post("/cds-services/trial-eligibility", json=request)
         assert answer.status_code == 200, answer.text
         cards: list[Json] = answer.get_json()["cards"]
@@ -158,6 +161,25 @@ def test_where_include_is_refused_what_comes_without_it_counts(
     named = JOINED | {"study": {"identifier": {"value": "NCT05490667"}}}
     store.put(named)
     assert hospital.fire(faults=Faults(include="refused")) == []
+
+
+@pytest.mark.parametrize(
+    ("scope", "searches"),
+    [
+        ("patient/Observation.rs?category=http://x.example|laboratory patient/Patient.r", 5),
+        ("patient/Observation.rs patient/Condition.rs", 1),
+        ("PATIENT.READ OBSERVATION.SEARCH", 1),
+        (["not", "a", "string"], 1),
+    ],
+)
+def test_a_token_for_some_categories_is_used_category_by_category(
+    hospital: Hospital, scope: Any, searches: int
+) -> None:
+    token = {"access_token": "x", "token_type": "Bearer", "expires_in": 300, "subject": "s"}
+    hospital.fire(authorization=token | {"scope": scope})
+    asked = [one.query for one in hospital.log if one.path == "/fhir/Observation"]
+    assert len(asked) == searches
+    assert all(("category=" in query) == (searches == 5) for query in asked)
 
 
 def test_all_requests_of_one_call_are_counted_together(hospital: Hospital) -> None:
