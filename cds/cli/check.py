@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cds.cli.site import content_folders, settings_of_site, stop
+from cds.cli.site import content_folders, settings_of_site, stop, today
 
 
 @click.command()
@@ -60,7 +60,8 @@ def check(  # noqa: PLR0913 - each is one option
       trial-cds check --schema our-content/schemas
       trial-cds check --content our-content --compile compiled
     """
-    chosen = list(folders) or content_folders(settings_of_site())
+    settings = settings_of_site()
+    chosen = list(folders) or content_folders(settings)
     if schema is not None:
         _write_schemas(chosen, schema)
         return
@@ -76,7 +77,7 @@ def check(  # noqa: PLR0913 - each is one option
 
     for line in overlay_report(chosen):
         click.echo(line, err=True)
-    faults = check_content(chosen, source=source, trial=trial)
+    faults = check_content(chosen, source=source, trial=trial, day=today(settings))
     click.echo(check_report(faults, trial or "all trials"))
     if not is_sound(faults):
         raise SystemExit(1)

@@ -69,3 +69,37 @@ def rxnorm(source: Path, out: Path | None) -> None:
     click.echo(
         "Sign-offs are stale now: value sets changed. Read what changed; sign again.", err=True
     )
+
+
+@refresh.command()
+@click.argument(
+    "studies", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+def registry(studies: tuple[Path, ...]) -> None:
+    """Take recruitment statuses over from the registry, and say which pages changed.
+
+    STUDIES are files as https://clinicaltrials.gov/api/v2/studies/NCT… gives them out. A new status
+    needs no new signature; a changed eligibility text needs a person.
+
+    \b
+    Example:
+      trial-cds refresh registry NCT00000000.json
+    """
+    from cds.content.fault import ContentFaults
+    from cds.content.registry import changed_page, read_study, take_status
+
+    settings = settings_of_site()
+    for path in studies:
+        try:
+            study = read_study(path)
+            (loaded,) = load(settings, [study.id]).folders
+            says = take_status(loaded, study)
+            changed = changed_page(loaded, study)
+        except ContentFaults as problem:
+            stop(str(problem.faults[0]))
+        except OSError as problem:
+            stop(f"{problem.filename}: {(problem.strerror or 'cannot be used').lower()}.")
+        same = loaded.trial.recruitment
+        click.echo(f"{study.id}: {says or f'{same.status} ({same.as_of}), as before'}")
+        for line in changed:
+            click.echo(f"  {line}")

@@ -14,6 +14,7 @@ from cds.content.trials import load_trial
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
     from pathlib import Path
 
     from cds.content.cases import Case
@@ -22,11 +23,16 @@ if TYPE_CHECKING:
 
 
 def check_content(
-    folders: Sequence[Path], *, source: Path | None = None, trial: str | None = None
+    folders: Sequence[Path],
+    *,
+    source: Path | None = None,
+    trial: str | None = None,
+    day: date | None = None,
 ) -> list[Fault]:
     """All faults and notices of some content folders, in the order of files and lines.
 
-    `trial` limits the checks to one trial; `source` is the page or protocol that it was read from.
+    `trial` limits the checks to one trial; `source` is the page or protocol that it was read from;
+    `day` is the day for which the versions should be in force.
     Mappings that cannot be read hide the rest: nothing can be said of trials without concepts.
     """
     try:
@@ -35,7 +41,7 @@ def check_content(
         return list(problem.faults)
     faults: list[Fault] = []
     trials, cases = _load(folders, terminology, trial, faults)
-    content = Content(terminology, trials, cases, whole=trial is None and not faults)
+    content = Content(terminology, trials, cases, whole=trial is None and not faults, day=day)
     for check in CHECKS:
         faults += check(content)
     if source is not None:

@@ -16,6 +16,7 @@ from cds.content.changed_sets import members
 from cds.content.fault import ContentFaults, Fault
 from cds.content.strict_yaml import Items, Table, read_yaml
 from cds.content.trial_head import HeadReader, SignOff
+from cds.content.writing import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,15 +98,15 @@ def sign(loaded: TrialFolder, terminology: Terminology, entry: SignOff) -> Path:
         raise ContentFaults([Fault(name, 1, says.replace("…", "…" * (len(drafts) > 5)), cure)])  # noqa: PLR2004
     old = path.read_text("utf-8")
     wanted = [*loaded.sign_off, entry]
-    _replace(path, _with_entry(old, entry))
+    replace_file(path, _with_entry(old, entry))
     if _signatures(path) != wanted:
-        _replace(path, old)
+        replace_file(path, old)
         cure = "Write 'sign_off:' as a list with one '- {…}' on a line, then sign again."
         raise ContentFaults([Fault(name, 1, "The sign-off cannot be added to this file.", cure)])
     kept = {one.digest: shown for one in wanted if (shown := _kept(loaded.folder).get(one.digest))}
     kept[entry.digest] = fingerprints(loaded, terminology)
     text = json.dumps(kept, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
-    _replace(loaded.folder / FILE, text)
+    replace_file(loaded.folder / FILE, text)
     return path
 
 
@@ -150,13 +151,6 @@ def _kept(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return kept if isinstance(kept, dict) else {}
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    beside = path.with_name(f".{path.name}.new")
-    beside.write_text(text, "utf-8")
-    beside.replace(path)
 
 
 def _short(text: str) -> str:

@@ -8,6 +8,7 @@ look at whole trials with their cases.
 from cds.content.checks.case_names import case_names
 from cds.content.checks.content import Content
 from cds.content.checks.contradictions import contradictions
+from cds.content.checks.effective_dates import effective_dates
 from cds.content.checks.empty_sets import empty_sets
 from cds.content.checks.failing_cases import failing_cases
 from cds.content.checks.missing_statuses import missing_statuses
@@ -24,6 +25,7 @@ CHECKS = (
     missing_statuses,
     unnoticed_changes,
     sign_offs,
+    effective_dates,
 )
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "Content",
     "case_names",
     "contradictions",
+    "effective_dates",
     "empty_sets",
     "failing_cases",
     "missing_statuses",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date
 
     from cds.content.cases import Case
     from cds.content.trials import TrialFolder
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
 class Content:
     """Mappings, the trials to check, and the cases of each by trial id.
 
-    `whole`: these are all trials of the content folders, not a selection.
+    `whole`: these are all trials of the content folders, not a selection. `day` is the day of the
+    check, where it matters.
     """
 
     terminology: Terminology
     trials: Sequence[TrialFolder]
     cases: Mapping[str, Sequence[Case]]
     whole: bool = True
+    day: date | None = None
 
     def criteria(self) -> Iterator[tuple[TrialFolder, Criterion, str, int]]:
         """Every criterion with its trial, file and line."""

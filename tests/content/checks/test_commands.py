@@ -52,8 +52,8 @@ def test_review_shows_the_page_of_the_named_trial_only(
     monkeypatch.setenv("TRIAL_CDS_CONTENT", f"{bundled_content()}:{write()}")
     done = run("review", "NCT00000000")
     assert done.exit_code == 0
-    assert done.output.startswith("# NCT00000000: invented drug for desmoid tumour\n")
-    assert done.output.count("## Sign-off") == 1
+    assert done.stdout.startswith("# NCT00000000: invented drug for desmoid tumour\n")
+    assert done.stdout.count("## Sign-off") == 1
 
 
 def test_review_writes_the_page_beside_the_criteria(
