@@ -279,12 +279,12 @@ def _unreadable_card(
     """One card for all trials whose target diagnosis cannot be told: it never looks like 'none'."""
     trials = ", ".join(d.trial.id for d in determinations)
     asked = trials if len(determinations) <= most_named else f"the {len(determinations):,} trials"
+    ask = "asks" if len(determinations) == 1 else "ask"
     says = [p.says for p in assessment.problems if p.kind in {"not-retrieved", "incomplete"}]
     lines = [
         (
             "The problem list could not be read completely, so nobody can say whether this patient "
-            f"has one of the diagnoses that {asked} {'asks' if len(determinations) == 1 else 'ask'} "
-            "for."
+            f"has one of the diagnoses that {asked} {ask} for."
         ),
         "This is not a statement that no trial fits.",
         *(f"- {says_one}" for says_one in dict.fromkeys(says)),
