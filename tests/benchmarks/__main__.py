@@ -13,6 +13,7 @@ import platform
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from tests.benchmarks.others import cql, healthchain
 from tests.benchmarks.rows import HEAD, Row
 from tests.benchmarks.service_rows import latency, memory, request, trials, without_pages
 from tests.benchmarks.start_rows import cold_start
+from tests.benchmarks.waiting import servers, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,6 +43,7 @@ ROWS: dict[str, Callable[[], Iterator[Row]]] = {
     "cold-start": cold_start,
     "memory": memory,
 }
+TABLES = {"waiting": waiting, "servers": servers}
 _PACKAGES = ("msgspec", "flask", "gunicorn", "sqlalchemy", "cryptography")
 
 
@@ -62,22 +65,30 @@ def machine() -> str:
 def main() -> None:
     """Measure the rows that were asked for, all by default."""
     asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("rows", nargs="*", choices=[*ROWS, []], metavar="ROW")
+    asked.add_argument("rows", nargs="*", choices=[*ROWS, *TABLES, []], metavar="ROW")
     asked.add_argument("--out", type=Path, default=Path("build/benchmarks"))
     given = asked.parse_args()
     check_answers()
     day = datetime.now(UTC).date().isoformat()
     about = f"trial-cds {cds.__version__} on {day}: {machine()}"
-    sys.stdout.write(f"{about}\n\n{HEAD}\n")
-    rows: list[Row] = []
-    for name in given.rows or ROWS:
-        for row in ROWS[name]():
-            rows.append(row)
-            sys.stdout.write(f"{row.line()}\n")
-            sys.stdout.flush()
     given.out.mkdir(parents=True, exist_ok=True)
-    lines = "\n".join(row.line() for row in rows)
-    (given.out / "results.md").write_text(f"{about}\n\n{HEAD}\n{lines}\n", "utf-8")
+    rows: list[Row] = []
+    with (given.out / "results.md").open("w", encoding="utf-8") as page:
+
+        def say(line: str) -> None:
+            for where in (sys.stdout, page):
+                where.write(f"{line}\n")
+                where.flush()
+
+        wanted = given.rows or [*ROWS, *TABLES]
+        say(f"{about}\n\n{HEAD}")
+        for name, measured in ROWS.items():
+            for row in measured() if name in wanted else ():
+                rows.append(row)
+                say(row.line())
+        for name, table in TABLES.items():
+            for line in chain([""], table()) if name in wanted else ():
+                say(line)
     found = {"about": about, "rows": msgspec.to_builtins(rows)}
     (given.out / "results.json").write_bytes(msgspec.json.format(msgspec.json.encode(found)))
 

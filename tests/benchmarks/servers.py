@@ -64,7 +64,10 @@ class Server(NamedTuple):
 
 
 class Load(NamedTuple):
-    """What wrk measured: requests/s, milliseconds, and CPU milliseconds of the server a request."""
+    """What wrk measured: answers/s, milliseconds, and CPU milliseconds of the server a request.
+
+    `errors` says how many requests were refused; those are not in the rate.
+    """
 
     rate: float
     p50: float
@@ -163,7 +166,7 @@ def wrk(
             Path(folder, f"{number}.json").write_bytes(body)
         script = Path(folder, "post.lua")
         script.write_text(_SCRIPT % (len(bodies), folder))
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s"]
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{round(seconds)}s", "--timeout", "30s"]
         command += ["--latency", "-s", str(script), f"http://127.0.0.1:{server.port}{path}"]
         before = server.cpu()
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -171,8 +174,9 @@ def wrk(
     latency = dict(re.findall(r"^\s+(50|99)%\s+(\S+)", said, re.MULTILINE))
     wrong = re.search(r"Non-2xx.*|Socket errors.*", said)
     done, rate = _found(r"(\d+) requests in", said), _found(r"Requests/sec:\s+([\d.]+)", said)
+    refused = int(wrong[0].rpartition(" ")[2]) if wrong and wrong[0].startswith("Non") else 0
     return Load(
-        rate,
+        rate * (1 - refused / max(1.0, done)),
         _milliseconds(latency["50"]),
         _milliseconds(latency["99"]),
         spent / max(1.0, done) * 1e3,
