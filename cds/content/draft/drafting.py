@@ -208,7 +208,7 @@ def _criteria(text: Plain, sentence: Sentence, number: str, section: str) -> Ite
     for letter, (proposal, quote) in zip(_letters(), _quoted(text, sentence), strict=False):
         key = number + letter if len(sentence.found) > 1 else number
         form = proposal.form or review(quote)
-        says = reading(proposal.form) if proposal.form else HUMAN
+        says = HUMAN if "review" in form else reading(form)
         yield Drafted(key, section, quote, says, form)
 
 

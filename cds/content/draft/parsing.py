@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,11 +34,9 @@ class _Words(Lexer):
         }
 
     def lex(self, lexer_state: Any, parser_state: Any) -> Iterator[Token]:  # noqa: ANN401, ARG002
-        for place, word in enumerate(lexer_state.text):
-            terminal = word.terminal
-            if terminal == "WORD":
-                terminal = self.quoted.get(word.text.casefold(), "UNKNOWN")
-            yield Token(terminal, word.text, start_pos=place, end_pos=place + 1)
+        for place, (terminal, text) in enumerate(lexer_state.text):
+            known = self.quoted.get(text.casefold(), "UNKNOWN") if terminal == "WORD" else terminal
+            yield Token(known, text, start_pos=place, end_pos=place + 1)
 
 
 @cache
@@ -62,13 +60,19 @@ def readings(words: Sequence[Word], start: str) -> list[Tree[Token]]:
     """
     if not words or len(words) > _MOST_TOKENS or not all(map(_known, words)):
         return []
+    return list(_read(tuple((word.terminal, word.text) for word in words), start))
+
+
+@lru_cache(maxsize=1024)
+def _read(words: tuple[tuple[str, str], ...], start: str) -> tuple[Tree[Token], ...]:
+    """The trees of some words; lists of a registry repeat each other's sentences."""
     try:
         tree: Any = _parser().parse(words, start=start)  # our lexer
     except LarkError:
-        return []
+        return ()
     if sum(1 for _ in tree.find_data("_ambig")) > _MOST_AMBIGUITIES:
-        return []
-    return [one for one in _trees(tree) if isinstance(one, Tree)]
+        return ()
+    return tuple(one for one in _trees(tree) if isinstance(one, Tree))
 
 
 def _known(word: Word) -> bool:
