@@ -15,6 +15,7 @@ from cds.web.demo.chart import chart_of, person_of
 from cds.web.demo.markdown import render_markdown
 from cds.web.demo.reading import spoken
 from cds.web.fhir_endpoint import Logged, create_fhir_app, endpoint_of, load_fixtures
+from cds.web.smart_endpoint import CONFIGURATION, create_oauth_app, launch_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from cds.web.demo.clock import DemoClock
     from cds.web.demo.stories import Story
+    from cds.web.smart_endpoint import Authorizing
 
 _MOST_TEXTS = 50
 _HEADERS = {
@@ -54,7 +56,8 @@ class Demo:
 
     `service` is the real service, called with the clock's day. `fixtures` is the folder of the
     invented patients, `fhir_base` the address by which the service reaches the embedded
-    endpoint. `forget` undoes what people said about cards and on pages.
+    endpoint. `forget` undoes what people said about cards and on pages. With `authorizing` charts
+    launch the determination page (SMART App Launch).
     """
 
     service: Flask
@@ -64,6 +67,7 @@ class Demo:
     fhir_base: str
     tests: tuple[Orderable, ...]
     forget: Callable[[], None] = lambda: None
+    authorizing: Authorizing | None = None
 
 
 def create_demo_app(demo: Demo) -> Flask:
@@ -72,6 +76,7 @@ def create_demo_app(demo: Demo) -> Flask:
     store = load_fixtures(demo.fixtures, demo.clock.real_today())
     fhir = create_fhir_app(store, writable=True, request_log=log)
     app = Flask("cds.web.demo", static_url_path="/demo/static")
+    app.jinja_env.globals["launches"] = demo.authorizing is not None
     _add_pages(app, demo, fhir)
     _add_actions(app, demo, fhir, log)
     _add_errors(app)
@@ -82,19 +87,37 @@ def create_demo_app(demo: Demo) -> Flask:
         return response
 
     own = app.wsgi_app
-    app.wsgi_app = _together(own, fhir.wsgi_app, demo.service.wsgi_app)  # type: ignore[method-assign,assignment]
+    app.wsgi_app = _together(own, fhir.wsgi_app, _oauth(app, demo), demo.service.wsgi_app)  # type: ignore[method-assign,assignment]
     return app
 
 
+def _oauth(app: Flask, demo: Demo) -> WSGIApplication:
+    """The EHR's sign-on, which launches the determination page from a chart."""
+    if demo.authorizing is None:
+        return app.wsgi_app
+    authorizing = demo.authorizing
+
+    @app.get("/demo/patients/<key>/launch")
+    def launch(key: str) -> Response:
+        address = launch_address("/launch", demo.fhir_base, authorizing.launch(key))
+        return cast("Response", redirect(address))
+
+    return create_oauth_app(authorizing).wsgi_app
+
+
 def _together(
-    pages: WSGIApplication, fhir: WSGIApplication, service: WSGIApplication
+    pages: WSGIApplication,
+    fhir: WSGIApplication,
+    oauth: WSGIApplication,
+    service: WSGIApplication,
 ) -> WSGIApplication:
-    """One address for all three: a person forwards one port, a browser sees one origin."""
+    """One address for all of them: a person forwards one port, a browser sees one origin."""
 
     def by_path(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        first = environ.get("PATH_INFO", "").split("/")[1:2]
-        answers = {"fhir": fhir, "demo": pages, "": pages}.get("".join(first), service)
-        return answers(environ, start_response)
+        path = environ.get("PATH_INFO", "")
+        first = "".join(path.split("/")[1:2])
+        answers = {"fhir": fhir, "auth": oauth, "demo": pages, "": pages}.get(first, service)
+        return (oauth if path == CONFIGURATION else answers)(environ, start_response)
 
     return by_path
 

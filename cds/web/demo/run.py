@@ -20,6 +20,7 @@ from cds.web.demo.clock import DemoClock
 from cds.web.demo.stories import read_stories
 from cds.web.fhir_endpoint import serving
 from cds.web.serving import free_port
+from cds.web.smart_endpoint import Authorizing, Behaviour, Registered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,7 +38,8 @@ def demo_running(
 ) -> Iterator[str]:
     """Serve the demo for as long as the context lasts; gives its address.
 
-    Of the settings those about clients, FHIR servers, the fixed date and the store are replaced:
+    Of the settings those about clients, FHIR servers, launches, switches, the fixed date and the
+    store are replaced:
     the demo trusts loopback, reads its own endpoint, has its own day and forgets what it stored
     (unless `store` is a folder to keep it in). `port` must be free.
     """
@@ -45,6 +47,8 @@ def demo_running(
     clock = DemoClock(settings.timezone)
     fixtures = bundled_fixtures()
     with tempfile.TemporaryDirectory(prefix="trial-cds-demo-") as folder:
+        launch = Path(folder) / "launch.yaml"
+        launch.write_text(f"ehrs:\n- iss: {address}/fhir\n  client_id: trial-cds\n", "utf-8")
         own = replace(
             settings,
             fhir_allow=(FhirBase(f"{address}/fhir"),),
@@ -52,6 +56,8 @@ def demo_running(
             public_url=address,
             database_url=f"sqlite:///{(store or Path(folder)) / 'demo.db'}",
             on=None,
+            launch=launch if settings.page_minutes else None,
+            switches=None,
         )
         service = create_app(own, content, clock.today, address=address)
         demo = Demo(
@@ -62,10 +68,17 @@ def demo_running(
             fhir_base=f"{address}/fhir",
             tests=_tests(content),
             forget=partial(_forget, store_of(service)),
+            authorizing=_authorizing(address) if settings.page_minutes else None,
         )
         with serving(create_demo_app(demo), host=HOST, port=port) as served:
             yield served
         store_of(service).close()
+
+
+def _authorizing(address: str) -> Authorizing:
+    """The sign-on of the demo's EHR, at which an invented physician is signed on already."""
+    known = Registered("trial-cds", f"{address}/launch/callback")
+    return Authorizing(known, Behaviour(user="Practitioner/demo", name="Dr. Ada Example"))
 
 
 def _forget(store: Store) -> None:

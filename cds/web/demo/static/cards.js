@@ -8,6 +8,7 @@ const INDICATORS = { info: "For information", warning: "Warning", critical: "Cri
 const MARKS = { "✗": "fail", "?": "unknown", "☐": "review", "✓": "pass" };
 const MANY = 3; // suggestions, above which they are shown small
 const MOST = 6; // suggestions, above which the rest is folded away
+const SHORT = 50; // letters of a last column that needs little room
 const dismissed = new Map(); // card uuid → the reason given
 const accepted = new Map(); // suggestion uuid → what was made
 
@@ -55,6 +56,10 @@ function detailNodes(html) {
   for (const row of body.querySelectorAll("tbody tr")) {
     const mark = MARKS[row.cells[0]?.textContent.trim()[0]];
     if (mark) row.dataset.mark = mark;
+  }
+  for (const table of body.querySelectorAll("table")) {
+    const last = [...table.querySelectorAll("tbody td:last-child")];
+    if (last.every((cell) => cell.textContent.length <= SHORT)) table.classList.add("short");
   }
   body.querySelectorAll("tbody").forEach(joinFirstCells);
   return [...body.childNodes];
