@@ -147,3 +147,13 @@ def test_the_address_alone_opens_nothing_in_another_browser(page: Page, running:
     other.goto(page.url)
     expect(other.get_by_role("heading", level=1)).to_have_text("This link is somebody else's")
     other.context.close()
+
+
+def test_the_demos_charts_launch_the_page(page: Page, demo: str) -> None:
+    page.goto(f"{demo}/demo/patients/desmoid-itraconazole")
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="as a SMART app").click()
+    launched = opened.value
+    expect(launched.locator("#E28a")).to_contain_text("itraconazole")
+    expect(launched.locator(".who")).to_contain_text("You are Dr. Ada Example")
+    launched.close()

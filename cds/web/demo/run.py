@@ -39,9 +39,9 @@ def demo_running(
     """Serve the demo for as long as the context lasts; gives its address.
 
     Of the settings those about clients, FHIR servers, launches, switches, the fixed date and the
-    store are replaced:
-    the demo trusts loopback, reads its own endpoint, has its own day and forgets what it stored
-    (unless `store` is a folder to keep it in). `port` must be free.
+    store are replaced: the demo trusts loopback, reads its own endpoint, launches from its own
+    charts, has its own day and forgets what it stored (unless `store` is a folder to keep it in).
+    `port` must be free.
     """
     address = f"http://{HOST}:{port}"
     clock = DemoClock(settings.timezone)

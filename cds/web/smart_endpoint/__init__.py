@@ -4,7 +4,20 @@ It does what SMART App Launch 2.2 asks of a server, refuses what it must refuse,
 fails as real ones do. The tests' double, and the demo's; no part of the service's own answers.
 """
 
-from cds.web.smart_endpoint.app import create_smart_app, launch_address
+from cds.web.smart_endpoint.app import (
+    CONFIGURATION,
+    create_oauth_app,
+    create_smart_app,
+    launch_address,
+)
 from cds.web.smart_endpoint.authorizing import Authorizing, Behaviour, Registered
 
-__all__ = ["Authorizing", "Behaviour", "Registered", "create_smart_app", "launch_address"]
+__all__ = [
+    "CONFIGURATION",
+    "Authorizing",
+    "Behaviour",
+    "Registered",
+    "create_oauth_app",
+    "create_smart_app",
+    "launch_address",
+]

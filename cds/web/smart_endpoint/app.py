@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from cds.web.smart_endpoint.authorizing import Authorizing
 
 _BASE = "/fhir"
-_CONFIGURATION = f"{_BASE}/.well-known/smart-configuration"
+CONFIGURATION = f"{_BASE}/.well-known/smart-configuration"
+"""The path at which an EHR says how it authorizes."""
+
 _READ_PATIENT = re.compile(rf"{_BASE}/Patient/([A-Za-z0-9.\-]+)")
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>EHR</title>
 <main><h1>{title}</h1>{body}</main></html>"""
@@ -36,6 +38,13 @@ def create_smart_app(store: Store, authorizing: Authorizing, app_launch: str) ->
     _add_ehr(app, authorizing, app_launch)
     _add_oauth(app, authorizing)
     app.wsgi_app = _together(app.wsgi_app, fhir.wsgi_app, authorizing)  # type: ignore[method-assign,assignment]
+    return app
+
+
+def create_oauth_app(authorizing: Authorizing) -> Flask:
+    """The authorization server alone: `/auth/…`, and the SMART configuration below `/fhir`."""
+    app = Flask("cds.web.smart_endpoint", static_folder=None)
+    _add_oauth(app, authorizing)
     return app
 
 
@@ -65,7 +74,7 @@ def _add_ehr(app: Flask, authorizing: Authorizing, app_launch: str) -> None:
 
 
 def _add_oauth(app: Flask, authorizing: Authorizing) -> None:
-    @app.get(_CONFIGURATION)
+    @app.get(CONFIGURATION)
     def configuration() -> Response:
         root = request.host_url.rstrip("/")
         return jsonify(
@@ -125,7 +134,7 @@ def _together(
 
     def by_path(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
-        if not path.startswith(f"{_BASE}/") or path == _CONFIGURATION:
+        if not path.startswith(f"{_BASE}/") or path == CONFIGURATION:
             return own(environ, start_response)
         _, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         if not authorizing.holds(token, _asked_about(path, environ.get("QUERY_STRING", ""))):
