@@ -89,7 +89,7 @@ def _chart(settings: Settings, record: DecisionRecord, file: str | None) -> Inpu
 
     if file is not None:
         try:
-            return read_input(read(file))
+            return read_input(read(file), record)
         except ReplayFault as problem:
             stop(f"{file}: {problem}.")
     call = record.determination.partition(".")[0]

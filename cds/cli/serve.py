@@ -52,7 +52,7 @@ def serve(host: str, port: int, *, watch: bool) -> None:
     except ContentFaults as problem:
         stop(f"TRIAL_CDS_CLIENTS: {problem.faults[0]}")
     configure()
-    log.info("serving", version=cds.__version__, address=f"{address}/cds-services")
+    serving = {"version": cds.__version__, "address": f"{address}/cds-services"}
     if watch:
         tell_on_change(content_folders(settings))
     run(
@@ -63,6 +63,7 @@ def serve(host: str, port: int, *, watch: bool) -> None:
         threads=settings.threads,
         patience=settings.deadline_seconds + 10,
         renew=lambda: _renewed(settings, address),
+        ready=lambda: log.info("serving", **serving),
     )
 
 

@@ -53,10 +53,12 @@ def run(  # noqa: PLR0913 - each is one switch, by keyword
     threads: int,
     patience: float,
     renew: Callable[[], Flask | None] = lambda: None,
+    ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve until told to stop; calls in flight are finished.
 
-    On SIGHUP `renew` makes another application, which takes over; None: this one stays.
+    `ready` is called once, when calls can come. On SIGHUP `renew` makes another application, which
+    takes over; None: this one stays.
 
     `threads` calls are answered at the same time in each process; as many threads again are there
     to tell the others at once that they must come back. `patience`: seconds that one request may
@@ -77,6 +79,7 @@ def run(  # noqa: PLR0913 - each is one switch, by keyword
             "errorlog": "-",
             "logger_class": ServerLog,
             "loglevel": "warning",
+            "when_ready": lambda _server: ready(),
             "child_exit": lambda _server, worker: forget_worker(worker.pid),
         },
     ).run_renewing(renew)

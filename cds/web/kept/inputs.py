@@ -44,9 +44,8 @@ class Input(msgspec.Struct, frozen=True):
     heard: tuple[tuple[Heard, ...], ...] = ()
 
     def digest(self) -> str:
-        """Names exactly this input, byte for byte."""
-        head = [self.patient, self.not_kept, self.asked, self.near_days]
-        found = hashlib.sha256(msgspec.json.encode(head))
+        """Names exactly this chart, byte for byte: what was sent and what a server answered."""
+        found = hashlib.sha256(msgspec.json.encode([self.patient, self.not_kept]))
         for key in sorted(self.prefetch):
             _add(found, key.encode(), bytes(self.prefetch[key]))
         for answers in self.heard:

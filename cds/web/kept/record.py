@@ -28,9 +28,10 @@ MASKED = ("/patient", "/result")
 class DecisionRecord(msgspec.Struct, frozen=True, rename={"passed": "pass"}):
     """One determination, as a line of JSON.
 
-    `result` is what cards carry as `org.trial-cds.assessment`, and `result_digest` names its bytes.
-    `outcome` is `card`, or why there was none. Criteria stand under their status; `unknown` and
-    `review` say what is missing, `evidence` which entries decided.
+    `not_kept` are the medication types that the site or its EHR keeps no list of. `result` is what
+    cards carry as `org.trial-cds.assessment`, and `result_digest` names its bytes. `outcome` is
+    `card`, or why there was none. Criteria stand under their status; `unknown` and `review` say
+    what is missing, `evidence` which entries decided.
     """
 
     determination: str
@@ -44,6 +45,7 @@ class DecisionRecord(msgspec.Struct, frozen=True, rename={"passed": "pass"}):
     version: str
     trial_digest: str
     mappings_digest: str
+    not_kept: list[str]
     input_digest: str
     result_digest: str
     overall: str
@@ -101,6 +103,7 @@ class Circumstances(msgspec.Struct, frozen=True):
     hook_instance: str | None
     received: str
     timezone: str
+    not_kept: tuple[str, ...]
     input_digest: str
 
 
@@ -129,6 +132,7 @@ def record_of(  # noqa: PLR0913 - what a record is made of
         trial.version,
         versions.trial_digests[trial.id],
         versions.mappings_digest,
+        list(of.not_kept),
         of.input_digest,
         digest_of(result),
         determination.overall.value,

@@ -80,8 +80,8 @@ def read_records(data: bytes) -> list[DecisionRecord]:
     return found
 
 
-def read_input(data: bytes) -> Input | bytes:
-    """A chart: a hook request as its EHR sent it, or a FHIR Bundle.
+def read_input(data: bytes, record: DecisionRecord) -> Input | bytes:
+    """The chart of a record: a hook request as its EHR sent it, or a FHIR Bundle.
 
     Raises:
         ReplayFault: it is neither.
@@ -96,7 +96,7 @@ def read_input(data: bytes) -> Input | bytes:
         raise ReplayFault(message) from None
     except Refused as problem:
         raise ReplayFault(problem.says) from None
-    return Input(request.patient_id, request.prefetch or {})
+    return Input(request.patient_id, request.prefetch or {}, tuple(record.not_kept))
 
 
 def read_kept(data: bytes) -> Input:

@@ -154,6 +154,7 @@ class Keeper:
             call.hook_instance,
             call.received.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             str(asked.zone),
+            call.input.not_kept,
             call.input.digest(),
         )
         others = self._left_out(assessment, facts, asked)

@@ -104,6 +104,7 @@ def test_a_record_and_its_request_make_the_same_determination_byte_for_byte(
     done = command("replay", str(records), "--input", str(request_file))
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("the same, byte for byte") == 2
+    assert "another input" not in done.stdout
 
 
 def test_a_kept_chart_needs_the_id_alone(
