@@ -202,10 +202,11 @@ def summary(determination: Determination, settings: CardSettings) -> str:
     name = f"{trial.short_title} ({trial.id})"
     if determination.overall is Overall.POTENTIALLY_ELIGIBLE:
         questions = len(determination.with_status(Status.REVIEW))
-        return f"May suit trial, {counted(questions, 'point')} to confirm: {name}"
+        points = counted(questions, "point")
+        return f"May suit trial{_if_diagnosed(determination)}, {points} to confirm: {name}"
     if determination.overall is Overall.UNDETERMINED:
         missing = listed(needed(determination, settings.words), 2)
-        return f"Possible trial, needs {missing}: {name}"
+        return f"Possible trial{_if_diagnosed(determination)}, needs {missing}: {name}"
     failed = determination.with_status(Status.FAIL)
     if determination.clears_on is not None:
         day = spoken_date(determination.clears_on)
@@ -214,6 +215,11 @@ def summary(determination: Determination, settings: CardSettings) -> str:
     if not 0 < len(why) <= _SHORT_REASON:
         why = f"{counted(len(failed), 'criterion', 'criteria')} against"
     return f"Does not fit, {why}: {name}"
+
+
+def _if_diagnosed(determination: Determination) -> str:
+    """What a suspected or merely named diagnosis makes of everything else."""
+    return " if the diagnosis holds" if determination.target.status is Status.REVIEW else ""
 
 
 def _holding(failed: Sequence[Decision]) -> str:

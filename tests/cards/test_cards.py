@@ -139,6 +139,17 @@ def test_nothing_against_says_what_is_left_to_confirm() -> None:
     assert "suggestions" not in card
 
 
+def test_a_diagnosis_that_is_only_suspected_is_said_before_everything_else() -> None:
+    """All the rest hangs on it."""
+    suspected = Condition("Condition/t", "suspected tumour", Clinical.ACTIVE, doubtful=True)
+    known = {"tumour": [(suspected, Mark())]}
+    (card,) = cards(conditions=known, results=GOOD)
+    assert card["summary"].startswith("May suit trial if the diagnosis holds, 2 points to confirm")
+    assert "| ☐ To judge | suspected tumour" in card["detail"]
+    (card,) = cards(conditions=known)
+    assert card["summary"].startswith("Possible trial if the diagnosis holds, needs ANC and")
+
+
 def test_a_missing_routine_test_can_be_ordered_and_nothing_else() -> None:
     """An order for the ANC, none for the HIV test; consent is spoken of."""
     (card,) = cards()
