@@ -32,8 +32,9 @@ from cds.content.bundled import bundled_content, bundled_fixtures
 from cds.core.assessment import assessment_json
 from cds.core.facts import Retrieval
 from cds.core.when import Evaluation
+from cds.fhir.batch import parts_of
 from cds.fhir.faults import FhirFault
-from cds.fhir.pages import kept_types, read_page, read_resource
+from cds.fhir.pages import kept_types, read_page, read_resource, takes_batches
 from cds.fhir.record import UnusableInput, record_from_bundle, record_from_fetched
 from cds.fhir.search import Fetched, Search
 from cds.fhir.units import make_ready
@@ -384,6 +385,8 @@ def targets(folder: str, statuses: Counter[str]) -> dict[str, Callable[[bytes], 
             lambda: read_page(data, "Observation"),
             lambda: read_resource(data),
             lambda: kept_types(data),
+            lambda: takes_batches(data),
+            lambda: parts_of(data, ["Observation", "Procedure"]),
         ):
             try:
                 read()

@@ -142,7 +142,7 @@ def _can(resource: dict[str, Any] | None, interaction: str) -> bool:
     """Whether an interaction is listed; a resource that lists none may have all."""
     if resource is None:
         return False
-    codes = {one.get("code") for one in _objects(resource.get("interaction"))}
+    codes = {str(one.get("code")) for one in _objects(resource.get("interaction"))}
     return not codes or interaction in codes
 
 
@@ -178,7 +178,7 @@ def _includes(resources: dict[str, dict[str, Any]]) -> Finding:
     kept = [name for name in MEDICATION_TYPES[:2] if name in resources]
     if not kept:
         return Finding(what, Verdict.FINE, "no medication list")
-    offers = {name: set(resources[name].get("searchInclude") or ()) for name in kept}
+    offers = {name: set(map(str, resources[name].get("searchInclude") or ())) for name in kept}
     if all(offers[name] & {"*", f"{name}:medication", f"{name}:*"} for name in kept):
         return Finding(what, Verdict.FINE, "yes")
     if _can(resources.get("Medication"), "read"):
@@ -192,7 +192,7 @@ def _batches(statement: dict[str, Any]) -> Finding:
     """Whether several searches can be sent in one request."""
     what = "batch of searches"
     rests = _objects(statement.get("rest"))
-    offered = {one.get("code") for rest in rests for one in _objects(rest.get("interaction"))}
+    offered = {str(one.get("code")) for rest in rests for one in _objects(rest.get("interaction"))}
     if offered & {"batch", "transaction"}:
         means = "after Patient and Conditions all searches go in one request"
         found = "yes" if "batch" in offered else "transactions are listed"

@@ -122,8 +122,9 @@ def read_page(body: bytes, resource_type: str) -> Page:
 
 def _is_other(resource: _Resource, mode: object, searched: str) -> bool:
     """Whether an entry is a match of another type; servers leave the mode of includes out."""
-    fitting = {searched, "OperationOutcome", "Medication", "ResearchStudy"}
-    return mode not in {"include", "outcome"} and resource.resource_type not in fitting
+    # Tuples, because what stands there may be of any JSON type.
+    fitting = (searched, "OperationOutcome", "Medication", "ResearchStudy")
+    return mode not in ("include", "outcome") and resource.resource_type not in fitting
 
 
 def _is_strange(links: object, searched: str) -> bool:
@@ -154,11 +155,11 @@ def kept_types(metadata: bytes) -> frozenset[str] | None:
     Raises:
         FhirFault: NOT_FHIR, where the answer is no CapabilityStatement.
     """
-    types = {
+    types = [
         resource.get("type")
         for rest in _rests(metadata)
         for resource in _dicts(rest.get("resource"))
-    }
+    ]
     return frozenset(one for one in types if isinstance(one, str)) or None
 
 
@@ -171,7 +172,7 @@ def takes_batches(metadata: bytes) -> bool:
         FhirFault: NOT_FHIR, where the answer is no CapabilityStatement.
     """
     offers = [one for rest in _rests(metadata) for one in _dicts(rest.get("interaction"))]
-    return any(one.get("code") in {"batch", "transaction"} for one in offers)
+    return any(one.get("code") in ("batch", "transaction") for one in offers)
 
 
 def _rests(metadata: bytes) -> list[dict[str, Any]]:

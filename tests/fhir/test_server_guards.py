@@ -25,7 +25,7 @@ from cds.core.facts import Retrieval
 from cds.fhir.breaker import Breaker
 from cds.fhir.faults import FhirFault, Why
 from cds.fhir.outbound import Deadline, Limits, PooledAdapter
-from cds.fhir.pages import kept_types, read_page
+from cds.fhir.pages import kept_types, read_page, takes_batches
 from cds.fhir.search import Search, searches
 from cds.fhir.server import FhirConnection, FhirServers, fetch_missing
 from cds.web.fhir_endpoint import serving
@@ -552,6 +552,18 @@ def test_answers_that_are_no_fhir_are_said_to_be_none(body: bytes) -> None:
     for read in (lambda: read_page(body, "Condition"), lambda: kept_types(body)):
         with pytest.raises(FhirFault, match="no FHIR"):
             read()
+
+
+@pytest.mark.parametrize("odd", [{}, [], 7, None, {"a": [1]}])
+def test_types_and_modes_of_any_kind_are_taken_for_strange_ones(odd: object) -> None:
+    entries = [{"resource": {"resourceType": odd, "id": odd}, "search": {"mode": odd}}]
+    link = [{"relation": "self", "url": odd}]
+    bundle = {"resourceType": "Bundle", "entry": entries, "link": link}
+    assert read_page(json.dumps(bundle).encode(), "Condition").strange
+    rest = [{"resource": [{"type": odd}], "interaction": [{"code": odd}]}]
+    statement = json.dumps({"resourceType": "CapabilityStatement", "rest": rest}).encode()
+    assert kept_types(statement) is None
+    assert not takes_batches(statement)
 
 
 def test_a_search_that_a_caller_repeats_is_sent_once() -> None:
