@@ -70,6 +70,11 @@ class _Commands(click.Group):
             stop(f"{problem.format_message().rstrip('.')}{where}; --help shows an example.")
         except click.Abort:
             status = 130
+        except ModuleNotFoundError as problem:
+            package = (problem.name or "").partition(".")[0]
+            if package in {"", "cds"}:
+                raise  # a fault of ours
+            stop(f"this command needs the package {package}, which this installation leaves out.")
         sys.exit(status)
 
 

@@ -149,3 +149,21 @@ def test_the_bill_of_materials_is_the_lock_with_licences_and_hashes(tmp_path: Pa
 
 def _same(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_the_service_starts_without_the_packages_that_the_image_leaves_out() -> None:
+    (left_out,) = re.findall(r"pip uninstall --yes (pyarrow .+);", DOCKERFILE)
+    modules = [name.replace("-python", "").replace("-", "_") for name in left_out.split()]
+    program = (
+        "import sys\n"
+        f"for name in {modules!r}: sys.modules[name] = None\n"
+        "import cds.web.app, cds.web.serving, cds.cli.serve, cds.cli.evaluate, cds.cli.shadow\n"
+        "from cds.cohort.shadow import recorded, report\n"
+        "from cds.cli import main\n"
+        "main(['screen', 'nowhere', '--on', '2026-03-01', '--out', 'nowhere'])\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    assert re.fullmatch(r".*this command needs the package \w+, .*leaves out\.\n", ended.stderr)

@@ -29,6 +29,8 @@ def report_text(
 
     `statuses` says of a line of the list (trial, criterion or "", line) what stood in the way.
     """
+    if not phase.seen:
+        return "# Report on a shadow phase\n\nNothing was evaluated in this phase.\n"
     parts = [*_head(phase), *_how_often(phase), *_missing(phase, labels)]
     if comparison is not None:
         parts += [*_against(comparison, statuses or {}), *_criteria(comparison)]
