@@ -41,7 +41,7 @@ __all__ = [
     "Terminology",
 ]
 
-_CACHED = 65_536
+_CACHED = 8_192
 _ALONE = "alone"
 
 

@@ -49,7 +49,7 @@ def day_range(first: date, last: date, zone: tzinfo) -> tuple[int, int]:
     return microseconds(start), microseconds(end)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)  # half a kilobyte each, and most are met in one chart only
 def read_when(text: str, zone: tzinfo = UTC) -> When | None:
     """Read a FHIR date, dateTime or instant; None when it is none.
 
