@@ -5,6 +5,7 @@ runs as the user `postgres`, because PostgreSQL refuses to be root. The first li
 output is the SQLAlchemy URL of its database.
 
     python tools/postgresql.py
+    python tools/postgresql.py --fast     # does not wait for the disk, for tests
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ def main() -> None:
         if made.wait() != 0:
             message = "initdb failed."
             raise SystemExit(message)
-        server = start(str(bin_ / "postgres"), "-D", data, "-k", name, "-h", "")
+        fast = ("-F",) if "--fast" in sys.argv[1:] else ()
+        server = start(str(bin_ / "postgres"), "-D", data, "-k", name, "-h", "", *fast)
         try:
             _wait(folder, server)
             print(f"postgresql+psycopg://cds@/postgres?host={name}", flush=True)

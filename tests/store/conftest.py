@@ -33,7 +33,7 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """The URL of a server that ends with the tests."""
-    program = [sys.executable, str(ROOT / "tools" / "postgresql.py")]
+    program = [sys.executable, str(ROOT / "tools" / "postgresql.py"), "--fast"]
     server = subprocess.Popen(
         program, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
     )
