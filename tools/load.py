@@ -75,14 +75,15 @@ class Caller(threading.Thread):
 
     numbers = itertools.count()
 
-    def __init__(self, hook: str, fhir: str, chart: Json, ends: float) -> None:
-        """`chart` is the prefetch of an invented patient."""
+    def __init__(self, hook: str, fhir: str, chart: Json, ends: float, pause: float) -> None:
+        """`chart` is the prefetch of an invented patient; `pause` seconds pass between two."""
         super().__init__()
         self._hook = hook
         self._fhir = fhir
         self._text = json.dumps(chart)
         self._patient = chart["patient"]["id"]
         self._ends = ends
+        self._pause = pause
         self._session = requests.Session()
         self.statuses: Counter[str] = Counter()
         self.seconds: list[float] = []
@@ -92,6 +93,7 @@ class Caller(threading.Thread):
     def run(self) -> None:
         """Call and answer; whatever fails is counted and called again."""
         while time.monotonic() < self._ends:
+            time.sleep(self._pause)
             began = time.perf_counter()
             answer = self._post("hook", self._hook, self._request())
             if answer is None:
@@ -253,6 +255,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--store", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--callers", type=int, default=6)
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds between two calls")
     parser.add_argument("--every", type=float, default=5.0, help="seconds from kill to kill")
     chosen = parser.parse_args()
     app = create_fhir_app(load_fixtures(bundled_fixtures(), None))
@@ -264,7 +267,7 @@ def main() -> None:
         with service(url, fhir, Path(name)) as (hook, first):
             ends = time.monotonic() + chosen.minutes * 60
             chart = prefetched()
-            callers = [Caller(hook, fhir, chart, ends) for _ in range(chosen.callers)]
+            callers = [Caller(hook, fhir, chart, ends, chosen.pause) for _ in range(chosen.callers)]
             for one in callers:
                 one.start()
             killed = trouble(first, app, ends, chosen.every)
