@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from cds.core.assessment import Assessment
 from cds.core.criterion import Status
 from cds.engine.concern import TrialIndex
 from cds.engine.evaluate import decide_target, determine, target_alone
+from cds.engine.sharing import Sharing
 from cds.fhir.facts import facts_from
 from cds.fhir.unit_tables import UnitTableFault, load_units
 
@@ -90,7 +92,11 @@ def load_content(
         loaded = open_compiled(compiled, folders, concept_infos(terminology), terminology.digest)
     if loaded is None:
         concepts = concept_infos(terminology)
-        loaded = tuple(load_trials(folders, concepts, terminology.digest, only=only))
+        sharing = Sharing()
+        loaded = tuple(
+            dataclasses.replace(folder, trial=sharing.trial(folder.trial))
+            for folder in load_trials(folders, concepts, terminology.digest, only=only)
+        )
     if isinstance(loaded, CompiledTrials):
         heads = loaded.heads
     else:

@@ -14,6 +14,7 @@ from cds.core.criterion import (
     Trial,
 )
 from cds.core.truth import Truth, negate
+from cds.engine.once import answer_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ def decide(criterion: Criterion, facts: Facts, asked: Evaluation) -> Decision:
 
     An exclusion describes the excluded state; its truth is negated here, once, at the end.
     """
-    answer = criterion.form.answer(facts, asked)
+    answer = answer_of(criterion.form, facts, asked)
     truth = answer.truth if criterion.kind is Kind.INCLUSION else negate(answer.truth)
     if not criterion.reviewed:
         status = Status.REVIEW

@@ -9,6 +9,7 @@ import msgspec
 from cds.core.answer import Answer, Evidence, Missing
 from cds.core.criterion import Characteristic
 from cds.core.truth import Truth, negate
+from cds.engine.once import answer_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,7 +26,7 @@ class AllOf(msgspec.Struct, frozen=True):
 
     def answer(self, facts: Facts, asked: Evaluation) -> Answer:
         """Decide every part, so that the reason can name all that count."""
-        return _combine([part.answer(facts, asked) for part in self.of], decisive=Truth.NOT_MET)
+        return _combine([answer_of(part, facts, asked) for part in self.of], decisive=Truth.NOT_MET)
 
     def parts(self) -> Iterator[Characteristic]:
         """The parts, in order."""
@@ -39,7 +40,7 @@ class AnyOf(msgspec.Struct, frozen=True):
 
     def answer(self, facts: Facts, asked: Evaluation) -> Answer:
         """Decide every part, so that the reason can name all that count."""
-        return _combine([part.answer(facts, asked) for part in self.of], decisive=Truth.MET)
+        return _combine([answer_of(part, facts, asked) for part in self.of], decisive=Truth.MET)
 
     def parts(self) -> Iterator[Characteristic]:
         """The parts, in order."""
@@ -53,7 +54,7 @@ class Not(msgspec.Struct, frozen=True):
 
     def answer(self, facts: Facts, asked: Evaluation) -> Answer:
         """Negate the part's truth; its reason, evidence and gaps stay."""
-        inner = self.of.answer(facts, asked)
+        inner = answer_of(self.of, facts, asked)
         return Answer(
             negate(inner.truth),
             inner.reason,

@@ -9,6 +9,7 @@ import msgspec
 from cds.core.answer import Answer, Evidence, Gap, Missing
 from cds.core.criterion import Characteristic
 from cds.core.truth import Truth
+from cds.engine.once import answer_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,7 @@ class Judgement(msgspec.Struct, frozen=True):
         """Always unknown for want of judgement."""
         evidence: dict[Evidence, None] = {}
         for shown in self.showing:
-            evidence.update(dict.fromkeys(shown.answer(facts, asked).evidence))
+            evidence.update(dict.fromkeys(answer_of(shown, facts, asked).evidence))
         gap = (Missing(self.about, Gap.JUDGEMENT),)
         return Answer(Truth.UNKNOWN, self.question, tuple(evidence), gap)
 

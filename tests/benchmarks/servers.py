@@ -106,9 +106,13 @@ def service(*, workers: int = 2, threads: int = 8, **settings: str) -> Iterator[
     """`trial-cds serve` on the day of the benchmark, with more settings (without their prefix)."""
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
+        store = f"sqlite:///{folder}/store.db"
+        # A service finds its store as the last one left it.
+        made = f"from cds.store.database import Store; Store({store!r}).open()"
+        subprocess.run([sys.executable, "-c", made], check=True)
         own = {
             "ON": "2026-03-01",
-            "DATABASE_URL": f"sqlite:///{folder}/store.db",
+            "DATABASE_URL": store,
             "WORKERS": str(workers),
             "THREADS": str(threads),
             **settings,
