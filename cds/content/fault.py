@@ -25,7 +25,7 @@ class Fault:
     file: str
     line: int
     says: str
-    try_this: str = ""
+    try_this: str
     severity: Severity = Severity.FAULT
 
     def __str__(self) -> str:

@@ -137,7 +137,7 @@ class FormReader:
         }
         return readers[head](form, about)
 
-    def _fault(self, line: int, says: str, cure: str = "") -> None:
+    def _fault(self, line: int, says: str, cure: str) -> None:
         self.faults.append(Fault(self.file, line, says, cure))
 
     def _not_one_head(self, form: Table, heads: list[str]) -> None:
@@ -160,7 +160,8 @@ class FormReader:
             self._fault(form.line, "An age needs at_least or at_most.", "Write 'at_least: 10'.")
         low, high = bounds.get("at_least"), bounds.get("at_most")
         if low is not None and high is not None and low > high:
-            self._fault(form.line, f"Nobody is at least {low} and at most {high}.")
+            says = f"Nobody is at least {low} and at most {high}."
+            self._fault(form.line, says, "Correct one of them.")
         return Age(low, high)
 
     def _sex(self, form: Table, about: str) -> Characteristic | None:
@@ -184,7 +185,7 @@ class FormReader:
         positive = self._choice(form, "is", ("positive",)) is not None
         if bool(signs) == positive:
             says = "A lab needs a bound (at_least, at_most, above, below) or 'is: positive'."
-            self._fault(form.line, says)
+            self._fault(form.line, says, "Write 'at_least: 1.5 10*9/L', for example.")
             return None
         base = Lab(
             concepts=tuple(info.key for info in known),
@@ -217,7 +218,8 @@ class FormReader:
             for signs in ({Sign.AT_LEAST, Sign.ABOVE}, {Sign.AT_MOST, Sign.BELOW})
         )
         if low and high and low.uln == high.uln and low.value > high.value:
-            self._fault(form.line, f"Nothing is at least {low.value} and at most {high.value}.")
+            says = f"Nothing is at least {low.value} and at most {high.value}."
+            self._fault(form.line, says, "Correct one of them.")
 
     def _bounds(self, form: Table, key: str, info: ConceptInfo) -> tuple[Bound, ...]:
         value = form[key]
@@ -339,7 +341,9 @@ class FormReader:
                 part = self.read(item, about=about)
                 shown += [part] if part is not None else []
             else:
-                self._fault(line, "What is shown is a form such as '{finding: …}'.")
+                self._fault(
+                    line, "What is shown is no form.", "Write '- {finding: …, when: ever}'."
+                )
         return Judgement(question, str(named), tuple(shown))
 
     def _group(self, form: Table, about: str) -> Characteristic | None:
@@ -352,7 +356,7 @@ class FormReader:
             part = self.read(item, about=about)
             parts += [part] if part is not None else []
         if not parts:
-            self._fault(form.line, f"{head} has no parts.")
+            self._fault(form.line, f"{head} has no parts.", "Write '- {lab: …}' under it.")
             return None
         return AllOf(tuple(parts)) if head == "all_of" else AnyOf(tuple(parts))
 

@@ -191,7 +191,7 @@ class GivenReader:
             cure = did_you_mean(str(value), words) or f"Write one of {', '.join(words)}."
             self._fault(row.line_of(key), f"'{value}' is no {what}.", cure)
 
-    def _fault(self, line: int, says: str, cure: str = "") -> None:
+    def _fault(self, line: int, says: str, cure: str) -> None:
         self.faults.append(Fault(self.file, line, says, cure))
 
     def _head(self, row: Table) -> str | None:

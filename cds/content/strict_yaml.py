@@ -55,8 +55,14 @@ def read_yaml(path: Path, shown_as: str | None = None) -> Value:
     try:
         text = path.read_text("utf-8")
         root = yaml.compose(text, Loader=type_of_loader)
-    except (OSError, UnicodeDecodeError) as problem:
-        raise ContentFaults([Fault(name, 1, f"The file cannot be read: {problem}.", "")]) from None
+    except OSError as problem:
+        why = (problem.strerror or "unknown reason").lower()
+        fault = Fault(name, 1, f"The file cannot be read: {why}.", "Add it, or let it be read.")
+        raise ContentFaults([fault]) from None
+    except UnicodeDecodeError:
+        raise ContentFaults(
+            [Fault(name, 1, "The file is not UTF-8.", "Save it as UTF-8.")]
+        ) from None
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         line = mark.line + 1 if mark else 1
@@ -88,7 +94,7 @@ def _table(node: yaml.MappingNode, name: str, faults: list[Fault]) -> Table:
     for key_node, child in node.value:
         line = key_node.start_mark.line + 1
         if not isinstance(key_node, yaml.ScalarNode):
-            faults.append(Fault(name, line, "A key must be a single word.", ""))
+            faults.append(Fault(name, line, "A key must be a single word.", "Write 'key: value'."))
             continue
         key = str(key_node.value)
         if key in table:

@@ -211,7 +211,7 @@ class _Loader:
     def _name(self, file: str) -> str:
         return f"trials/{self.folder.name}/{file}"
 
-    def _fault(self, file: str, line: int, says: str, cure: str = "") -> None:
+    def _fault(self, file: str, line: int, says: str, cure: str) -> None:
         self.faults.append(Fault(file, line, says, cure))
 
     def _table(self, value: Value, file: str) -> Table:
@@ -253,7 +253,8 @@ class _Loader:
         key = self._text(row, "id", file)
         if key in self.lines:
             other, line = self.lines[key]
-            self._fault(file, row.line, f"The id '{key}' stands at {other}:{line} already.")
+            says = f"The id '{key}' stands at {other}:{line} already."
+            self._fault(file, row.line, says, "Give one of them another id.")
         self.lines[key] = (file, row.line)
         reader = FormReader(
             file,
