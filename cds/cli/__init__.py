@@ -24,6 +24,7 @@ COMMANDS = (
     "screen",
     "report",
     "shadow",
+    "switches",
     "draft",
     "check",
     "review",

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
 from cds.assess import load_content
+from cds.cli import main
 from cds.content.bundled import bundled_content, bundled_fixtures
 from cds.content.fault import ContentFaults
 from cds.settings import SettingsFault, load_settings
@@ -315,3 +317,27 @@ def test_json_does_as_well_as_yaml(tmp_path: Path) -> None:
     switches = load_switches(file, TRIALS, None)
     assert switches.in_shadow(EHR)
     assert switches.off(None) == {TRIAL: "off"}
+
+
+def test_a_file_can_be_checked_before_it_is_put_in_force(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "new.yaml"
+    file.write_text(
+        f"shadow: all\ntrials:\n  {TRIAL}:\n    off: yes\n"
+        "  NCT07137884:\n    roles: [Oncologist]\n    contacts:\n    - says: ext. 4711\n",
+        "utf-8",
+    )
+    monkeypatch.delenv("TRIAL_CDS_CLIENTS", raising=False)
+    said = CliRunner().invoke(main, ["switches", str(file)])
+    assert said.exit_code == 0, said.output
+    assert said.stdout.splitlines() == [
+        "In shadow: all",
+        f"{TRIAL}: off",
+        "NCT07137884: only for roles oncologist",
+        "NCT07137884: study contact ext. 4711",
+    ]
+    file.write_text("shadow: some\n", "utf-8")
+    wrong = CliRunner().invoke(main, ["switches", str(file)])
+    assert (wrong.exit_code, wrong.stdout) == (2, "")
+    assert "new.yaml:1: 'shadow' must be a list" in wrong.stderr
