@@ -23,8 +23,10 @@ from cryptography.hazmat.primitives.serialization import (
 from cds.assess import load_content
 from cds.content.bundled import bundled_content, bundled_fixtures
 from cds.settings import Settings, SettingsFault, load_settings
-from cds.web.app import create_app, store_of
+from cds.store.calls import find_calls
+from cds.web.app import create_app, keeper_of, store_of
 from cds.web.fhir_endpoint import load_fixtures, serving
+from cds.web.kept.replay import read_kept, read_records, replay
 from cds.web.smart_endpoint import Authorizing, Behaviour, Registered, create_smart_app
 
 if TYPE_CHECKING:
@@ -426,6 +428,24 @@ def test_the_store_holds_neither_token_nor_name_nor_patient_in_the_clear(
         assert secret.encode() not in rows
 
 
+def test_what_a_launch_shows_is_recorded_and_can_be_made_again(
+    service: Callable[..., Flask], ehr: Ehr, content: Content
+) -> None:
+    app = service(keep_inputs=True)
+    assert launched(app.test_client(), ehr).status_code == 303
+    (call,) = find_calls(store_of(app), "launch")
+    assert {one.trial: one.outcome for one in call.decided} == {
+        "NCT05490667": "page",
+        "NCT07137884": "no-diagnosis",
+    }
+    assert call.sealed is not None
+    chart = read_kept(keeper_of(app).keys().unseal(call.sealed, call.id) or b"")
+    for one in call.decided:
+        (record,) = read_records(one.record.encode())
+        assert replay(record, chart, content).same
+    store_of(app).close()
+
+
 def test_nothing_of_a_launch_is_in_the_log(
     service: Callable[..., Flask], ehr: Ehr, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -457,8 +477,10 @@ def test_without_the_setting_nothing_can_be_launched(content: Content, tmp_path:
         ("ehrs:\n- iss: http://e.example/r4\n  client_id: a", "no address that can be used"),
         ("ehrs:\n- iss: https://e.example/r4\n  client_id: a\n  secret: x", "not known of an EHR"),
         (
-            "ehrs:\n- {iss: https://e.example/r4, client_id: a}"
-            "\n- {iss: https://E.example/r4/, client_id: b}",
+            (
+                "ehrs:\n- {iss: https://e.example/r4, client_id: a}"
+                "\n- {iss: https://E.example/r4/, client_id: b}"
+            ),
             "listed twice",
         ),
         (

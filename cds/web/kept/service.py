@@ -157,8 +157,7 @@ class Keeper:
             call.input.not_kept,
             call.input.digest(),
         )
-        others = self._left_out(assessment, facts, asked)
-        decided = self._decided(of, call, assessment, (*assessment.determinations, *others))
+        decided = self._decided(of, call, assessment, self._recorded(assessment, facts, asked))
         self._calls.keep(
             Call(
                 name,
@@ -174,15 +173,20 @@ class Keeper:
         )
         return name
 
-    def _left_out(
+    def _recorded(
         self, assessment: Assessment, facts: Facts, asked: Evaluation
     ) -> list[Determination]:
-        """The trials that the hook did not look at because they could not give a card."""
+        """What gets a record: of few trials each, of many those that may concern the patient.
+
+        The hook does not look at trials that could not give a card; of few they are decided here.
+        """
         content = self._content
-        if assessment.deceased or len(content.heads) > MOST_RECORDED_ALIKE:
-            return []
-        there = {determination.trial.id for determination in assessment.determinations}
-        found = []
+        found = list(assessment.determinations)
+        if len(content.heads) > MOST_RECORDED_ALIKE:
+            return [one for one in found if one.target.status is not Status.FAIL]
+        if assessment.deceased:
+            return found
+        there = {determination.trial.id for determination in found}
         for place, head in enumerate(content.heads):
             if head.id not in there:
                 first = decide_target(head, facts, asked)

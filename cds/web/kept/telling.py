@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _WHY = {
     "card": "card {card}",
+    "page": "shown on the page of a launch",
     "not-read": "no card of its own: the conditions could not be read, which card {card} says",
     "no-diagnosis": "no card: its target diagnosis is not recorded",
     "ineligible": "no card: ineligible, and not clearing soon",

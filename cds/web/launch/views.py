@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from flask import Blueprint, Response, redirect, request
 
 from cds.assess import assess_facts
+from cds.core.criterion import Status
 from cds.core.when import Evaluation
 from cds.fhir.backend import CONFIGURATION
 from cds.fhir.facts import facts_from
@@ -22,7 +23,8 @@ from cds.store.fault import StoreFault
 from cds.web.chart import completed_chart
 from cds.web.fetch import fhir_servers
 from cds.web.habits import HABITS
-from cds.web.kept.service import namespace
+from cds.web.kept.inputs import Input, Listening
+from cds.web.kept.service import Answered, namespace, now
 from cds.web.launch.authorization import begun, exchanged, read_configuration
 from cds.web.launch.fault import LaunchFault, Why
 from cds.web.launch.identity import User, keys_at, user_of
@@ -32,10 +34,12 @@ from cds.web.seen.audit import Access, audit
 from cds.web.sessions import Cookies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import date
 
     from cds.assess import Content
+    from cds.core.assessment import Assessment
+    from cds.fhir.search import Fetched, Search
     from cds.settings import Settings
     from cds.store.database import Store
     from cds.web.kept.service import Keeper
@@ -132,26 +136,43 @@ class Launcher:
         if patient is None or not _FHIR_ID.fullmatch(patient):
             raise LaunchFault(Why.NO_PATIENT)
         asked = Evaluation.of(site.settings.on or site.today(), site.settings.timezone)
+        received, listening = now(), Listening()
         audit(Access("launch", patient, user.key or user.name, base=ehr.iss))
-        record = self._record(ehr, granted.access_token, patient, asked, deadline)
+        record = self._record(ehr, granted.access_token, patient, asked, deadline, listening)
         facts = facts_from(record, site.content.terminology, asked.zone, site.content.units)
         assessment = assess_facts(facts, site.content, asked)
         session = site.sessions.made(pending.iss, user.key, user.name)
         subject = site.kept.keys().patients(namespace(ehr.iss, None), patient)
+        read = Input(patient, {}, asked=True, heard=listening.rounds)
+        shown = dict.fromkeys(_concerning(assessment), "page")
+        call = Answered("launch", ehr.iss, received, subject[0], read, shown, ())
+        site.kept.keep(call, assessment, facts, asked)
         address = site.reports.launched(assessment, facts, reader=session.reader, subject=subject)
         response = redirect(address, 303)
         assert isinstance(response, Response)  # noqa: S101 - Flask's own, told to mypy
         site.sessions.begin(response, session)
         return response
 
-    def _record(
-        self, ehr: Ehr, token: str, patient: str, asked: Evaluation, deadline: Deadline
+    def _record(  # noqa: PLR0913 - whom to ask, as whom, about whom
+        self,
+        ehr: Ehr,
+        token: str,
+        patient: str,
+        asked: Evaluation,
+        deadline: Deadline,
+        listening: Listening,
     ) -> Record:
         servers = self._servers[ehr.dialect or self._site.settings.dialect]
         empty = Record(patient, None, {}, {}, {})
         with OneCall(servers, ehr.iss, token, patient, deadline) as call:
+
+            def fetch(wanted: Sequence[Search]) -> Sequence[Fetched]:
+                answers = call.fetch(wanted)
+                listening.take(answers)
+                return answers
+
             try:
-                record = completed_chart(empty, call.fetch, self._site.content, asked)
+                record = completed_chart(empty, fetch, self._site.content, asked)
             except UnusableInput:
                 raise LaunchFault(Why.CHART) from None
         if record.patient is None:
@@ -173,6 +194,13 @@ class Launcher:
             raise LaunchFault(Why.NO_CONFIGURATION) from None
         self._configurations[ehr.iss] = (now, read)
         return read
+
+
+def _concerning(assessment: Assessment) -> Iterator[str]:
+    """The trials that the page of a launch shows."""
+    for determination in assessment.determinations:
+        if determination.target.status is not Status.FAIL:
+            yield determination.trial.id
 
 
 def launch_pages(launcher: Launcher, site: Site) -> Blueprint:
