@@ -514,15 +514,13 @@ def test_a_category_that_is_held_back_leaves_the_other_categories_whole(stack: E
 
 
 def test_what_there_is_no_time_for_is_left_out_from_the_end(stack: ExitStack) -> None:
-    server = Server(stack, faults=Faults(slow=0.3))
+    server = Server(stack, faults=Faults(slow=0.5))
     kinds = ("Procedure", "Condition", "MedicationStatement", "MedicationRequest")
     wanted = [Search(kind, covers=kind) for kind in kinds]
-    came = server.fetch(wanted, servers=server.servers(parallel=1), seconds=1)
+    came = server.fetch(wanted, servers=server.servers(parallel=1), seconds=1.9)
     assert [came[kind].state for kind in kinds[:2]] == [COMPLETE, COMPLETE]
-    assert (came["MedicationRequest"].state, came["MedicationRequest"].why) == (
-        NOT_RETRIEVED,
-        Why.NO_TIME,
-    )
+    assert came["MedicationRequest"].state is NOT_RETRIEVED
+    assert came["MedicationRequest"].why in {Why.NO_TIME, Why.DEADLINE}
     assert server.queries("MedicationRequest") == []
 
 

@@ -164,7 +164,7 @@ def test_where_nobody_says_the_capability_statement_decides_for_later_calls(
 ) -> None:
     server = Server(stack, batch=None, faults=Faults(no_batch=no_batch))
     server.fetch()
-    deadline = Deadline.after(10)
+    deadline = Deadline.after(30)
     while server.servers.learnt.statement(server.base) is None and deadline.left:
         server.fetch(wanted=searches({"Condition"}))  # what else is going on meanwhile
     assert [one.path for one in server.log].count("/fhir/metadata") == 1
@@ -254,7 +254,7 @@ def test_a_batch_that_takes_too_long_leaves_time_for_the_searches(stack: ExitSta
 
     done: list[bool] = []
     base = f"{stack.enter_context(serving(answering(slow)))}/fhir"
-    came = fetch(FhirServers([(base, None)], batch=True), base, seconds=2)
+    came = fetch(FhirServers([(base, None)], batch=True), base, seconds=4)
     done.append(True)
     assert {one.state for one in came.values()} == {COMPLETE}
 

@@ -198,14 +198,17 @@ def test_what_there_is_no_time_for_is_what_settles_least_and_it_is_named(
     stack: ExitStack, content: Content, store: Store
 ) -> None:
     chart = Chart(
-        stack, content, store, patient="desmoid-ready", seconds=2.1, faults=Faults(slow=0.4),
+        stack, content, store, patient="desmoid-ready", seconds=3, faults=Faults(slow=0.6),
         limits=Limits(parallel=1),
     )  # fmt: skip
     states = chart.record.retrieval()
     assert states["Observation"] is Retrieval.COMPLETE
     assert states["Procedure"] is Retrieval.NOT_RETRIEVED
     problems = {one.says for one in chart.record.all_problems()}
-    assert "Procedure not read: there was no time left for it" in problems
+    assert problems & {  # the second where the machine itself had no time
+        "Procedure not read: there was no time left for it",
+        "Procedure not read: the time for this answer is over",
+    }
     assert "Procedure" not in chart.asked_for()
     gaps = {
         gap["gap"] for one in chart.said()["trials"][0]["criteria"] for gap in one["gaps"]

@@ -83,7 +83,7 @@ class Hospital:
                 Settings(research_records=True),
                 database_url=self._database,
                 fhir_allow=(FhirBase(base),),
-                **more,
+                **{"deadline_seconds": 20.0} | more,
             )
             service = create_app(settings, self._content, lambda: date(2026, 3, 1)).test_client()
             request: Json = {
@@ -145,14 +145,14 @@ def test_what_the_server_says_of_research_keeps_the_card_away(
     "faults",
     [
         Faults(forbidden_types=frozenset(OURS)),
-        Faults(slow_types=dict.fromkeys(OURS, 3.0)),
+        Faults(slow_types=dict.fromkeys(OURS, 8.0)),
         Faults(html=True, only=frozenset(OURS)),
         Faults(error_entry=True, only=frozenset(OURS)),
     ],
     ids=["refused", "too slow", "a login page", "an error"],
 )
 def test_where_the_server_cannot_say_the_card_is_shown(hospital: Hospital, faults: Faults) -> None:
-    assert len(hospital.fire(faults=faults, deadline_seconds=2)) == 1
+    assert len(hospital.fire(faults=faults, deadline_seconds=4.0)) == 1
 
 
 def test_where_include_is_refused_what_comes_without_it_counts(
