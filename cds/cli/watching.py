@@ -25,6 +25,7 @@ def watch_and_check(folders: Sequence[Path], source: Path | None, trial: str | N
     watched = [part for folder in folders for part in _parts(folder)]
     watched += [source] if source is not None else []
     faults: list[Fault] | None = None
+    click.echo("Checking…")
     # The first look waits until files are watched: nothing that is saved meanwhile is missed.
     looks = watch(
         *watched, raise_interrupt=True, debounce=200, rust_timeout=300, yield_on_timeout=True

@@ -88,7 +88,11 @@ def _trial(folder: TrialFolder) -> TrialTold:
         recruitment=f"{recruitment.status} (registry, {recruitment.as_of})",
         target=trial.target,
         source=dict(folder.source),
-        signed_off=tuple(SignedOff(one.role, one.by, one.date) for one in folder.sign_off),
+        signed_off=tuple(
+            SignedOff(one.role, one.by, one.date)
+            for one in folder.sign_off
+            if one.digest == trial.digest  # a stale signature is of other criteria
+        ),
         criteria=tuple(
             CriterionTold(
                 criterion.id,

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from cds.assess import load_content
 from cds.cli import main
+from cds.cohort.catalogue import catalogue_of
 from cds.content.bundled import bundled_content
 from cds.content.check import check_content
 from cds.content.signing import _with_entry
@@ -119,6 +120,18 @@ def test_the_registry_s_status_may_change_without_a_new_signature(folder: Path) 
     head = (folder / "trial.yaml").read_text("utf-8")
     (folder / "trial.yaml").write_text(head.replace("Recruiting", "Completed"), "utf-8")
     assert trial_of(folder)
+
+
+def test_the_report_of_a_screening_names_only_who_signed_today_s_criteria(folder: Path) -> None:
+    def reviewers() -> list[str]:
+        content = load_content([bundled_content(), folder.parent.parent], only=[TRIAL])
+        return [one.by for trial in catalogue_of(content).trials for one in trial.signed_off]
+
+    sign("--yes")
+    assert reviewers() == ["Dr A. Bee"]
+    path = folder / "inclusion.yaml"
+    path.write_text(INCLUSION.replace("Willing?", "Willing and able?"), "utf-8")
+    assert reviewers() == []
 
 
 def test_two_people_may_sign_and_a_page_that_is_kept_names_both(folder: Path) -> None:
