@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -90,7 +91,10 @@ class Results(LazyResults):
         The written days tell most of a chart's results apart without reading them. One whose date
         is vague or odd is always among the answer: it may be the newest.
         """
-        rows = [(_written_day(found.observation), found) for found in self._found.get(concept, ())]
+        listed = self._found.get(concept, ())
+        if len(listed) <= 1:
+            return tuple(self._made_of(found) for found in listed)
+        rows = [(_written_day(found.observation), found) for found in listed]
         chosen: set[int] = set()
         until = b""
         for day, found in sorted(rows, key=_by_day, reverse=True):
@@ -307,6 +311,7 @@ def _written_day(observation: Observation) -> bytes:
     return _VAGUE if match is None else match[1]
 
 
+@lru_cache(maxsize=1024)
 def _days_before(day: bytes) -> bytes:
     """The earliest written day whose instants may still lie after those of `day`."""
     first = date.fromisoformat(day.decode()).toordinal() - _CLOSE_DAYS

@@ -44,8 +44,11 @@ def asked_research(
 
     What cannot be read says nothing: the card is shown, as it is where nobody is asked.
     """
-    wanted = [Search(kind, covers=kind) for kind in _not_sent(request, research_keys(settings))]
-    if call is None or not wanted:
+    keys = research_keys(settings)
+    if call is None or not keys:
+        return Research()
+    wanted = [Search(kind, covers=kind) for kind in _not_sent(request, keys)]
+    if not wanted:
         return Research()
     bodies = (body for answer in call.fetch(wanted) for body in answer.bodies)
     return research_in(bodies, request.patient_id, on, settings.refusal_flags)
