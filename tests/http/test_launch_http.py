@@ -23,6 +23,8 @@ if TYPE_CHECKING:
         """A running service."""
 
         url: str
+        log: Path
+        database: Path
 
 
 PATIENTS = ("desmoid-clarithromycin", "desmoid-ready", "rms-ready", "two-trials")
@@ -42,14 +44,14 @@ def service(
     serve: Callable[..., Served],
     ehr: tuple[str, Authorizing],
     tmp_path_factory: pytest.TempPathFactory,
-) -> str:
-    """The address of a service of four processes."""
+) -> Served:
+    """A service of four processes."""
     root, authorizing = ehr
     file: Path = tmp_path_factory.mktemp("launch") / "launch.yaml"
     file.write_text(f"ehrs:\n- iss: {root}/fhir\n  client_id: trial-cds\n", "utf-8")
     served = serve(LAUNCH=str(file), ON="2026-03-01", WORKERS="4")
     authorizing.registered = Registered("trial-cds", f"{served.url}/launch/callback")
-    return served.url
+    return served
 
 
 class Browser:
@@ -72,12 +74,12 @@ class Browser:
         return answer
 
 
-def page_after_launch(service: str, ehr: tuple[str, Authorizing], patient: str) -> str:
+def page_after_launch(service: Served, ehr: tuple[str, Authorizing], patient: str) -> str:
     """What stands on the page after a launch in a browser of its own."""
     root, authorizing = ehr
     browser = Browser()
     asked = urlencode({"iss": f"{root}/fhir", "launch": authorizing.launch(patient)})
-    left = browser.get(f"{service}/launch?{asked}")
+    left = browser.get(f"{service.url}/launch?{asked}")
     assert left.status_code == 302, left.text
     back = requests.get(left.headers["Location"], allow_redirects=False, timeout=30)
     arrived = browser.get(back.headers["Location"])
@@ -88,10 +90,41 @@ def page_after_launch(service: str, ehr: tuple[str, Authorizing], patient: str) 
 
 
 def test_many_launches_at_the_same_time_each_get_their_own_patient(
-    service: str, ehr: tuple[str, Authorizing]
+    service: Served, ehr: tuple[str, Authorizing]
 ) -> None:
     patients = PATIENTS * 3
     with ThreadPoolExecutor(4) as pool:
         pages = pool.map(lambda one: page_after_launch(service, ehr, one), patients)
         for patient, page in zip(patients, pages, strict=True):
             assert set(re.findall(r"<code>Patient/([^<]+)</code>", page)) == {patient}
+
+
+def test_launches_that_worked_and_that_failed_leave_nothing_of_anybody_behind(
+    service: Served, ehr: tuple[str, Authorizing]
+) -> None:
+    root, authorizing = ehr
+    page_after_launch(service, ehr, PATIENTS[0])
+    secrets = ["Ada Example", *authorizing.tokens, *authorizing.codes]
+    secrets += [f"Patient/{patient}" for patient in PATIENTS]
+    browser = Browser()
+    for query in (
+        {"iss": "https://evil.example/r4", "launch": "rms-ready"},
+        {"iss": f"{root}/fhir", "launch": ""},
+    ):
+        assert browser.get(f"{service.url}/launch?{urlencode(query)}").status_code in {400, 403}
+    made_up = urlencode({"state": "rms-ready", "code": "two-trials", "error": "desmoid-ready"})
+    assert browser.get(f"{service.url}/launch/callback?{made_up}").status_code == 400
+    seen = {
+        "log": service.log.read_text("utf-8"),
+        "metrics": requests.get(f"{service.url}/metrics", timeout=10).text,
+        "store": b"".join(
+            file.read_bytes() for file in service.database.parent.glob("store.db*")
+        ).decode("latin-1"),
+    }
+    assert "iss-not-listed" in seen["log"]
+    assert "/launch/callback" in seen["metrics"]
+    for place, text in seen.items():
+        assert not [secret for secret in secrets if secret in text], place
+    # Decision records name entries, whose ids begin with the patient in these charts.
+    for place in ("log", "metrics"):
+        assert not [patient for patient in PATIENTS if patient in seen[place]], place

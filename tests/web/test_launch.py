@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from cds.assess import load_content
+from cds.cohort.shadow.recorded import phase_of_records
 from cds.content.bundled import bundled_content, bundled_fixtures
 from cds.settings import Settings, SettingsFault, load_settings
 from cds.store.calls import find_calls
@@ -511,3 +512,11 @@ def test_an_id_token_must_be_signed_by_the_ehr(
     monkeypatch.setattr(Authorizing, "_id_token", lambda *_: forged)
     answer = launched(service().test_client(), ehr)
     assert (answer.status_code, "id-token" in words(answer)) == (502, True)
+
+
+def test_a_launch_is_no_evaluation_of_a_shadow_phase(
+    service: Callable[..., Flask], ehr: Ehr
+) -> None:
+    app = service()
+    launched(app.test_client(), ehr)
+    assert phase_of_records(store_of(app)).calls == 0

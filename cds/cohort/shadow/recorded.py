@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cds.store.database import Store
 
 _WOULD_SHOW = frozenset({"card", "shadow"})
+_LAUNCH = "launch"  # in place of a hookInstance: somebody asked for a page, and no hook was fired
 
 
 class _Row(NamedTuple):
@@ -110,6 +111,7 @@ def _rows(
         decisions.c.outcome,
         decisions.c.record,
     ).join(calls, calls.c.id == decisions.c.call)
+    asked = asked.where(calls.c.hook_instance != _LAUNCH)
     if since is not None:
         asked = asked.where(calls.c.received >= since)
     if until is not None:
