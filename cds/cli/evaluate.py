@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from cds.assess import Content
+    from cds.core.assessment import Assessment
     from cds.core.when import Evaluation
     from cds.fhir.record import Record
     from cds.settings import Settings
@@ -33,6 +35,13 @@ if TYPE_CHECKING:
 @click.option("--format", "as_format", type=click.Choice(["text", "json"]), default="text")
 @click.option("--fhir", "base", metavar="BASE", help="Read the chart from this FHIR server.")
 @click.option("--patient", metavar="ID", help="With --fhir: the FHIR id of the patient.")
+@click.option(
+    "--record",
+    "records",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Append a decision record of each determination, for 'trial-cds replay'.",
+)
 @sign_in_options
 def evaluate(  # noqa: PLR0913 - each is one option
     bundle: str | None,
@@ -41,6 +50,7 @@ def evaluate(  # noqa: PLR0913 - each is one option
     as_format: str,
     base: str | None,
     patient: str | None,
+    records: Path | None,
     **sign_in: Any,  # noqa: ANN401 - what sign_in_options adds
 ) -> None:
     """Say what every trial comes to for one patient.
@@ -57,6 +67,9 @@ def evaluate(  # noqa: PLR0913 - each is one option
     from cds.assess import assess
 
     settings = settings_of_site()
+    if records is not None and bundle is None:
+        stop("--record needs a BUNDLE.json, because a replay needs the same bytes again.")
+    data = b""
     if bundle is not None and base is None and patient is None and not any(sign_in.values()):
         data = read(bundle)
         content, asked = load(settings, trials), evaluation_on(settings, on)
@@ -67,6 +80,8 @@ def evaluate(  # noqa: PLR0913 - each is one option
     else:
         stop("evaluate needs a BUNDLE.json, or --fhir with --patient; --help shows an example.")
     assessment = assess(record, content, asked)
+    if records is not None:
+        _append(records, data, assessment, content, asked, masked=not settings.unmasked_records)
     if as_format == "json":
         import json
 
@@ -77,6 +92,29 @@ def evaluate(  # noqa: PLR0913 - each is one option
         from cds.cards.text import assessment_text
 
         click.echo(assessment_text(assessment, content.labels))
+
+
+def _append(  # noqa: PLR0913 - what a record is made of
+    file: Path,
+    data: bytes,
+    assessment: Assessment,
+    content: Content,
+    asked: Evaluation,
+    *,
+    masked: bool,
+) -> None:
+    from datetime import UTC, datetime
+
+    import msgspec
+
+    from cds.web.kept.evaluated import records_of
+
+    lines = records_of(data, assessment, content, asked, datetime.now(UTC), masked=masked)
+    try:
+        with file.open("ab") as there:
+            there.write(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+    except OSError as problem:
+        stop(f"--record: {file} cannot be written: {(problem.strerror or 'unknown').lower()}.")
 
 
 def _bundled(name: str, data: bytes) -> Record:

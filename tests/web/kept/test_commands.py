@@ -14,9 +14,17 @@ import pytest
 from click.testing import CliRunner
 
 from cds.cli import main
+from cds.content.bundled import bundled_fixtures
+from cds.settings import FhirBase
 from cds.store.calls import Calls, find_calls
 from cds.web.app import keeper_of, store_of
-from cds.web.fhir_endpoint import create_fhir_app, load_fixtures, serving
+from cds.web.fhir_endpoint import (
+    Faults,
+    create_fhir_app,
+    endpoint_of,
+    load_fixtures,
+    serving,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,10 +131,6 @@ def test_a_kept_chart_needs_the_id_alone(
 def test_a_chart_that_a_fhir_server_gave_in_part_is_replayed_as_it_was_read(
     service: Callable[..., Any], command: Callable[..., Run], content: Any
 ) -> None:
-    from cds.content.bundled import bundled_fixtures  # noqa: PLC0415 - one test needs it
-    from cds.settings import FhirBase  # noqa: PLC0415
-    from cds.web.fhir_endpoint import Faults, endpoint_of  # noqa: PLC0415
-
     del content
     app = create_fhir_app(load_fixtures(bundled_fixtures(), None))
     forbidden = frozenset({"MedicationRequest"})
@@ -210,6 +214,23 @@ def test_without_a_kept_chart_it_says_what_to_give(
     done = command("replay", name)
     assert done.returncode == 2
     assert "give it with --input" in done.stderr
+
+
+def test_what_evaluate_records_is_replayed_from_the_bundle_alone(
+    command: Callable[..., Run], tmp_path: Path
+) -> None:
+    bundle = bundled_fixtures() / "desmoid-clarithromycin" / "bundle.json"
+    records = tmp_path / "records.jsonl"
+    for _ in range(2):
+        done = command("evaluate", str(bundle), "--on", "2026-03-01", "--record", str(records))
+        assert done.returncode == 0, done.stderr
+    assert len(records.read_text().splitlines()) == 4
+    assert "Patient/" not in records.read_text()
+    again = command("replay", str(records), "--input", str(bundle))
+    assert again.returncode == 0
+    assert again.stdout.count("the same, byte for byte") == 4
+    refused = command("evaluate", "--fhir", "https://x", "--patient", "p", "--record", "r")
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
 
 
 def test_feedback_is_reported_by_trial_and_reason(
