@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 _ITEMS = (
     "labs", "ecog", "age_range", "age_signs", "age_older", "age_younger", "sex", "things", "hiv",
-    "pregnancy", "virus", "virus_and_amount", "two_viruses", "both_urine", "nyha",
+    "pregnancy", "virus", "virus_and_amount", "two_viruses", "both_urine", "nyha", "dialysis",
+    "serologies",
 )  # fmt: skip
+_SEROLOGY = ("virus", "virus_and_amount", "two_viruses")
 _BLOOD_PRESSURE = frozenset({"systolic_bp", "diastolic_bp"})
 
 
@@ -119,7 +121,18 @@ class _Meaning:
             if self.look_back:
                 raise Unclear
             return self.states.things(node)
+        if kind == "serologies":
+            return self._serologies(node)
         return self._whole(node, list(self._single(kind, node)))
+
+    def _serologies(self, node: Node) -> list[Proposal]:
+        """Tests one after the other; HIV among them is a test too."""
+        found: list[Proposal] = []
+        for one in parts(node, *_SEROLOGY, "hiv"):
+            is_hiv = one.data == "hiv"
+            form = states.hiv(tested=True) if is_hiv else self._serology(str(one.data), one)
+            found += self._whole(one, [form])
+        return found
 
     def _single(self, kind: str, node: Node) -> Iterator[Form]:
         if kind.startswith("age_"):
@@ -130,13 +143,21 @@ class _Meaning:
             yield persons.ecog(node, self.words, self.look_back)
         elif self.look_back:
             raise Unclear
-        elif kind == "hiv":
-            self._check_hiv(node)
-            yield states.hiv()
         elif kind == "pregnancy":
             yield from self.states.pregnancy(node)
         elif kind == "nyha":
             yield self.states.nyha(node)
+        elif kind == "dialysis":
+            yield states.dialysis()
+        else:
+            yield from self._tested(kind, node)
+
+    def _tested(self, kind: str, node: Node) -> Iterator[Form]:
+        """What tests of blood and urine show, one or several together."""
+        if kind == "hiv":
+            self._check_hiv(node)
+            tested = bool({"test", "antibody"} & set(self.states.listed.says(node).split()))
+            yield states.hiv(tested=tested)
         elif kind == "both_urine":
             yield self._both_urine(node)
         else:

@@ -122,12 +122,22 @@ class States:
         return forms
 
 
-def hiv() -> Form:
-    """An infection recorded, or a test positive, at any time."""
-    test: Form = {
-        "lab": "hiv_test", "is": "positive", "look_back": "ever", "any_result": "yes", "none": "no",
-    }  # fmt: skip
-    return {"any_of": [{"finding": "hiv_infection", "when": "ever"}, test]}
+def hiv(*, tested: bool) -> Form:
+    """An infection recorded, or a test positive, at any time.
+
+    `tested`: the text speaks of the test, which then must have been done.
+    """
+    test: Form = {"lab": "hiv_test", "is": "positive", "look_back": "ever", "any_result": "yes"}
+    if tested:
+        recent: Form = {"lab": "hiv_test", "is": "positive"}
+        return {"any_of": [{"finding": "hiv_infection", "when": "ever"}, test, recent]}
+    return {"any_of": [{"finding": "hiv_infection", "when": "ever"}, {**test, "none": "no"}]}
+
+
+def dialysis() -> Form:
+    """Renal failure on dialysis: dependent on it, or on it these four weeks."""
+    done: Form = {"procedure": "dialysis", "within": "28 days", "older": "review"}
+    return {"any_of": [{"finding": "renal_failure_on_dialysis", "when": "active"}, done]}
 
 
 def negated(form: Form) -> Form:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # Findings that are still there while they are active: within a time they also count by that.
 _LASTING = frozenset({"gi_perforation", "abdominal_fistula", "abdominal_abscess"})
-# Words so wide that a recorded one is always put to a human.
+# Words so wide that nobody can say which ones are meant.
 _WIDE = frozenset({"mental_disorder"})
 _GROUPS = frozenset({"antineoplastic_systemic", "antibacterial_systemic"})
 """Classes that are named by an adjective, which needs its noun: "systemic anticancer therapy"."""
@@ -105,7 +105,7 @@ class Things:
             now="now" in said or "right_now" in said,
             within=window(windows[0], self.words) if windows else None,
             known=bool(known),
-            needs="needs" in said,
+            needs=bool({"needs", "graded"} & said),
             used="use" in said or "of_drugs" in said or "with_food" in said,
             operated="had_procedure" in said,
             food="with_food" in said,
@@ -131,13 +131,14 @@ class Things:
 
     def _thing(
         self, node: Node, things: Sequence[Node], times: Times, behind: Sequence[Node]
-    ) -> list[Form]:
+    ) -> list[Form | None]:
         named = terminals(node, *NOUNS)[0]
         keys = word(named, self.words).keys
         shared = things[-1] if node is not things[-1] else None
         self.check_words(node, named.type, keys, behind, shared)
         if named.type == "FINDING_NAME":
-            return [self._finding(node, keys, word(named, self.words), times)]
+            wide = bool(_WIDE & set(keys))
+            return [None if wide else self._finding(node, keys, word(named, self.words), times)]
         if times.needs or parts(node, "grade") or (times.known and not times.within):
             raise Unclear
         if named.type == "PROCEDURE_NAME":
@@ -196,7 +197,7 @@ class Things:
             raise Impossible
 
     def _finding(self, node: Node, keys: Sequence[str], named: Word, times: Times) -> Form:
-        graded = bool(parts(node, "grade")) or times.needs or bool(_WIDE & set(keys))
+        graded = bool(parts(node, "grade")) or times.needs
         said: str | list[str] = keys[0] if len(keys) == 1 else list(keys)
         if times.within:
             form = self._recent(keys, named, times.within)
