@@ -130,6 +130,8 @@ class ValueReader:
             return Value(display, skipped=f"no value{why}")
         if absent:
             return Value(display, unusable=Gap.NO_VALUE)
+        if len(said) == 1:
+            return Value(display, said[0].reading if said[0].gap is None else None, said[0].gap)
         gap = next((one.gap for one in said if one.gap is not None), None)
         if gap is None and len({one.reading for one in said}) > 1:
             gap = Gap.CONFLICTING
@@ -254,7 +256,7 @@ class ValueReader:
                 return Said(gap=Gap.UNIT, display=display)
             return _within(answers.graded(low.value), lab.analyte, display)
         bounds: list[Decimal | None] = []
-        for side in (low, high):
+        for side in (low,) if low is high else (low, high):
             if side.value is None:
                 bounds.append(None)
                 continue
@@ -264,7 +266,7 @@ class ValueReader:
             if abs(side.value.adjusted()) > _LARGEST or (conversion.log and side.value > _LARGEST):
                 return Said(gap=Gap.IMPLAUSIBLE, display=display)
             bounds.append(conversion.apply(side.value))
-        reading = _interval(bounds[0], bounds[1], low.comparator, lab.analyte)
+        reading = _interval(bounds[0], bounds[-1], low.comparator, lab.analyte)
         return _within(reading, lab.analyte, display)
 
     def _coded(self, system: str | None, code: str | None, lab: LabCode) -> Reading | None:
