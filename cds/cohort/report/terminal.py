@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from cds.cohort.report.results import Results
 
 _SHOWN = 10
+_SHORT = 20
+"""Characters of a cell that is never broken."""
 
 
 def print_report(results: Results, out: TextIO) -> None:
@@ -94,9 +96,15 @@ def _print(
     if not rows:
         return
     table = Table(title=title, title_justify="left", title_style="bold")
-    for head in heads:
-        numeric = all(row[heads.index(head)].isdigit() for row in rows)
-        table.add_column(head, justify="right" if numeric else "left", overflow="fold")
+    for place, head in enumerate(heads):
+        cells = [row[place] for row in rows]
+        numeric = all(cell.isdigit() for cell in cells)
+        table.add_column(
+            head,
+            justify="right" if numeric else "left",
+            overflow="fold",
+            no_wrap=max(map(len, cells)) <= _SHORT,
+        )
     for row in rows:
         table.add_row(*row)
     console.print(table)
