@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cds.fhir.search import Fetched, Search
     from cds.settings import FhirBase, Settings
     from cds.web.habits import Habits
+    from cds.web.limits import Gate
     from cds.web.request import HookRequest
 
 
@@ -81,17 +82,18 @@ def completed(  # noqa: PLR0913 - what one hook call knows
     content: Content,
     asked: Evaluation,
     near_days: int | None,
-    heard: Callable[[Sequence[Fetched]], None] | None = None,
+    heard: Callable[[Sequence[Fetched]], None],
+    waiting: Gate,
 ) -> Record:
     """The record with what the prefetch left out, as far as the server gives it in time.
 
     Without anything missing, or without a server, nothing is asked; nor is what cannot change the
     cards (`near_days` as in `completed_chart`). A server that may not be called is no error: what
     is missing stays missing, and the card says so. `heard` is told what the server answered, round
-    by round.
+    by round. `waiting` is the gate of the calls that wait for a server.
 
     Raises:
-        Refused: 400 where the server's answers are no FHIR R4.
+        Refused: 400 where the server's answers are no FHIR R4, 503 where too many calls wait.
     """
     record = without_lists(record, not_kept)
     if call is None or not missing(record):
@@ -99,12 +101,12 @@ def completed(  # noqa: PLR0913 - what one hook call knows
 
     def fetch(wanted: Sequence[Search]) -> list[Fetched]:
         answers = call.fetch(wanted)
-        if heard is not None:
-            heard(answers)
+        heard(answers)
         return answers
 
     try:
-        return completed_chart(record, fetch, content, asked, near_days)
+        with waiting.entered():
+            return completed_chart(record, fetch, content, asked, near_days)
     except UnusableInput as problem:
         raise Refused(400, f"fhirServer: {problem}") from None
 

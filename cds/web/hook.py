@@ -23,6 +23,7 @@ from cds.web.fetch import call_of, completed, fhir_servers
 from cds.web.habits import HABITS
 from cds.web.kept.inputs import Listening, input_of
 from cds.web.kept.service import Answered, namespace, now
+from cds.web.limits import waiting_gate
 from cds.web.metrics import count_cards
 from cds.web.place import TEMPLATES as PLACE_TEMPLATES
 from cds.web.place import place_of
@@ -77,6 +78,7 @@ class HookService:
         self._settings = settings
         self._content = content
         self._today = today
+        self._waiting = waiting_gate(settings.threads)
         self._servers = {name: fhir_servers(settings, habits) for name, habits in HABITS.items()}
         common = CardSettings(
             labels=content.labels,
@@ -231,6 +233,7 @@ class HookService:
                 asked,
                 near_days,
                 listening.take,
+                self._waiting,
             )
             fetching.note(rounds=len(listening.rounds))
         if record.patient is None:

@@ -46,6 +46,15 @@ class Gate:
             self._places.release()
 
 
+def waiting_gate(threads: int) -> Gate:
+    """How many of a process's calls may wait for a FHIR server at the same time.
+
+    A quarter of the places, one at least, is left to calls that bring their chart along and so are
+    answered at once: they never queue behind those that wait.
+    """
+    return Gate(max(1, threads - max(1, threads // 4)))
+
+
 class Rate:
     """So many calls a second for each client of this process; two seconds' worth at once."""
 

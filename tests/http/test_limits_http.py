@@ -184,6 +184,22 @@ def test_calls_beyond_what_can_be_answered_are_told_at_once_when_to_come_back(
     assert sorted(took for took, _ in turned_away)[len(turned_away) // 2] < 0.5
 
 
+def test_a_call_that_brings_its_chart_does_not_queue_behind_calls_that_wait(
+    server: Any, story: Any, slow_fhir: str
+) -> None:
+    waits = story.request(procedures=...) | {"fhirServer": slow_fhir}
+    with ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(server.fire, waits) for _ in range(4)]
+        time.sleep(0.25)  # by now those that may wait do, and the others were turned away
+        began = time.monotonic()
+        answer = server.fire(story.request())
+        took = time.monotonic() - began
+        statuses = [call.result().status_code for call in waiting]
+    assert answer.status_code == 200
+    assert 200 in statuses
+    assert took < 0.35  # those that wait had as long still to go
+
+
 def test_clients_that_send_nothing_do_not_keep_the_others_out(server: Any, story: Any) -> None:
     parts = urlsplit(server.url)
     idle = [socket.create_connection((parts.hostname, parts.port)) for _ in range(6)]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import socket
 import threading
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from cds.web.errors import Refused
-from cds.web.limits import Gate, Rate, discard_body, is_counted, read_body
+from cds.web.limits import Gate, Rate, discard_body, is_counted, read_body, waiting_gate
 from cds.web.worker import Patience, broken_request
 
 
@@ -21,6 +22,16 @@ def test_the_gate_holds_so_many_and_tells_the_others_at_once() -> None:
     assert (refused.value.status, refused.value.retry_after) == (503, 1)
     with gate.entered(), gate.entered():
         pass  # both places are free again
+
+
+@pytest.mark.parametrize(("threads", "waiting"), [(1, 1), (2, 1), (8, 6), (32, 24)])
+def test_some_places_are_left_to_calls_that_need_not_wait(threads: int, waiting: int) -> None:
+    with ExitStack() as held:
+        gate = waiting_gate(threads)
+        for _ in range(waiting):
+            held.enter_context(gate.entered())
+        with pytest.raises(Refused), gate.entered():
+            pass
 
 
 def test_a_place_is_free_again_after_a_call_that_failed() -> None:
