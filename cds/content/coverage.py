@@ -53,7 +53,10 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """One trial: its criteria by state, who signed, and the sentences where the source is there."""
+    """One trial: its criteria by state, who signed, and the sentences where the source is there.
+
+    `proposed` are the drafts whose form the record could decide once somebody reviewed them.
+    """
 
     trial: str
     version: str
@@ -61,6 +64,7 @@ class Coverage:
     signed: tuple[str, ...]
     stale: tuple[str, ...]
     sentences: tuple[Sentence, ...] | None
+    proposed: int = 0
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -93,6 +97,7 @@ def coverage(loaded: TrialFolder, source: Source | None = None) -> Coverage:
         tuple(f"{entry.by}, {entry.role}, {entry.date}" for entry in current),
         tuple(f"{entry.by}, {entry.role}, {entry.date}" for entry in stale),
         None if source is None else tuple(ledger(loaded, source, states)),
+        sum(not c.reviewed and not only_judgement(c.form) for c in trial.criteria),
     )
 
 
@@ -170,6 +175,7 @@ def as_json(found: Sequence[Coverage]) -> list[dict[str, object]]:
             "trial": one.trial,
             "version": one.version,
             "criteria": dict(one.counts),
+            "proposed": one.proposed,
             "states": dict(one.states),
             "signed": list(one.signed),
             "stale_signatures": list(one.stale),
@@ -210,6 +216,8 @@ def as_text(found: Sequence[Coverage], *, sentences: bool = False) -> str:
     ]
     lines += ["", *(f"{state}: {MEANS[state]}" for state in STATES)]
     for one in found:
+        if drafts := one.counts[DRAFTED]:
+            lines += ["", f"{one.trial}: {one.proposed} of {drafts} drafts have a proposed form."]
         if one.sentences is not None:
             lines += ["", _of_sentences(one)]
             if sentences:

@@ -77,6 +77,7 @@ def test_each_criterion_is_computed_human_or_drafted(site: Path) -> None:
     assert done.exit_code == 0
     assert found["criteria"] == {"computed": 2, "in part": 0, "human": 1, "drafted": 1}
     assert found["states"]["E01"] == "drafted"
+    assert found["proposed"] == 1
     assert found["signed"] == []
     assert f"{site}: 1 trial(s)." in done.stderr
 
@@ -100,6 +101,7 @@ def test_the_ledger_accounts_for_every_sentence_and_names_what_nothing_claims(si
 def test_the_ledger_can_be_read_and_uses_the_page_kept_beside_the_trial(site: Path) -> None:
     (site / "page.txt").rename(site / "trials" / "NCT00000000" / "source.txt")
     done = run("NCT00000000", "--ledger")
+    assert "NCT00000000: 1 of 1 drafts have a proposed form." in done.stdout
     assert "NCT00000000: 7 sentences of the page: 2 computed, 1 human, 1 drafted" in done.stdout
     assert "not accounted for: anything else that worries us." in done.stdout
     assert "     5  Desmoid tumour;\n        → I01: computed" in done.stdout

@@ -109,6 +109,19 @@ def test_a_saved_file_shows_at_once_and_a_faulty_one_leaves_what_was_sound(site:
     assert "less than 14 days ago" in said, "what was sound before is shown"
 
 
+def test_a_draft_says_what_it_would_come_to_once_somebody_reviewed_it(site: Path) -> None:
+    path = site / "inclusion.yaml"
+    text = path.read_text("utf-8")
+    path.write_text(
+        text.replace("  - id: I07a\n", "  - id: I07a\n    status: drafted\n", 1), "utf-8"
+    )
+    live = LiveContent([bundled_content(), site.parent.parent], [TRIAL])
+    app = create_review_app(live, bundled_fixtures(), lambda: date(2026, 3, 1), UTC)
+    said = text_of(app.test_client(), f"{PAGE}?patient=rms-after-chemo&show=drafted")
+    assert said.count('class="criterion') == 1
+    assert re.search(r"Once reviewed: <span class=\"status is-fail\">", said)
+
+
 def test_only_this_machine_is_answered_and_no_other_site_s_form(bundled: FlaskClient) -> None:
     assert bundled.get(PAGE, base_url="http://evil.example:8090").status_code == 403
     crossed = bundled.post(

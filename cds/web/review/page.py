@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from cds.content.cases import keeps_promise, run_case
 from cds.content.coverage import coverage
 from cds.content.in_words import in_words, windows
@@ -49,7 +51,7 @@ class CaseRow:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One criterion."""
+    """One criterion; `proposal` is what a draft would come to once it is reviewed."""
 
     anchor: str
     criterion: Criterion
@@ -58,6 +60,7 @@ class Block:
     windows: tuple[str, ...]
     cases: tuple[CaseRow, ...]
     decision: Decision | None
+    proposal: Decision | None
     at: str
 
     @property
@@ -169,8 +172,15 @@ def _block(  # noqa: PLR0913 - what stands beside each other on the page
         tuple(windows(criterion.form)),
         tuple(_cases(criterion, cases)),
         None if facts is None else decide(criterion, facts, asked),
+        None
+        if facts is None or criterion.reviewed
+        else decide(_as_reviewed(criterion), facts, asked),
         f"{file.rpartition('/')[2]}:{line}",
     )
+
+
+def _as_reviewed(criterion: Criterion) -> Criterion:
+    return msgspec.structs.replace(criterion, reviewed=True)
 
 
 def _line(text: str) -> Line:
