@@ -59,6 +59,11 @@ def _types(context: click.Context, option: click.Parameter, text: str | None) ->
     metavar="MASTER",
     help="Evaluate with Apache Spark there (trial-cds[spark]); SOURCE and DIR are paths it reads.",
 )
+@click.option(
+    "--form",
+    type=click.Choice(["ndjson", "parquet", "delta"]),
+    help="What SOURCE holds on a cluster (with --spark; ndjson if left out).",
+)
 def screen(  # noqa: PLR0913 - one argument for each option
     source: str,
     on: date,
@@ -71,6 +76,7 @@ def screen(  # noqa: PLR0913 - one argument for each option
     since: str | None,
     workers: int,
     master: str | None,
+    form: str | None,
 ) -> None:
     """Screen a cohort: a folder of FHIR Bulk Data NDJSON, of Parquet, or of patient Bundles.
 
@@ -107,8 +113,10 @@ def screen(  # noqa: PLR0913 - one argument for each option
         workers,
     )
     if master is not None:
-        _screen_with_spark(master, order, content)
+        _screen_with_spark(master, order, content, form or "ndjson")
         return
+    if form is not None:
+        stop("--form is for --spark; on one machine the files say what they are.")
     try:
         with progress_on(sys.stderr) as progress:
             finished = run_screen(order, progress)
@@ -124,7 +132,7 @@ def screen(  # noqa: PLR0913 - one argument for each option
         print_changes(Path(out), sys.stdout)
 
 
-def _screen_with_spark(master: str, order: Order, content: Content) -> None:
+def _screen_with_spark(master: str, order: Order, content: Content, form: str) -> None:
     from cds.cohort.fault import CohortFault
 
     try:
@@ -139,7 +147,7 @@ def _screen_with_spark(master: str, order: Order, content: Content) -> None:
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     session = SparkSession.builder.master(master).appName("trial-cds screen").getOrCreate()
     try:
-        manifest = screen_with_spark(session, order, content)
+        manifest = screen_with_spark(session, order, content, form=form)
     except CohortFault as problem:
         stop(str(problem))
     finally:

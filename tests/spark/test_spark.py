@@ -6,7 +6,7 @@ import gzip
 import json
 import os
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -33,6 +33,23 @@ if TYPE_CHECKING:
 
 DAY = date(2026, 3, 1)
 TABLES = ("determinations", "criteria", "possible", "unrecognised")
+HUGE = {"reference": "Patient/desmoid-ready"}
+RESEARCH: tuple[dict[str, Any], ...] = (
+    {
+        "resourceType": "Consent",
+        "status": "active",
+        "scope": {"coding": [{"code": "research"}]},
+        "patient": HUGE,
+        "provision": {"type": "deny"},
+    },
+    {
+        "resourceType": "ResearchSubject",
+        "status": "on-study",
+        "individual": {"reference": "Patient/desmoid-itraconazole"},
+        "study": {"reference": "ResearchStudy/s1"},
+    },
+    {"resourceType": "ResearchStudy", "id": "s1", "identifier": [{"value": "NCT05490667"}]},
+)
 MANY = 100_000
 """Observations of one patient: the skew that a cluster must survive."""
 
@@ -42,10 +59,10 @@ def content() -> Content:
     return load_content([bundled_content()])
 
 
-@pytest.fixture
-def export(tmp_path: Path) -> Path:
-    """The stories as an export, in files of which some are compressed."""
-    folder = tmp_path / "export"
+@pytest.fixture(scope="session")
+def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stories as an export of many files, some compressed; one chart is huge, one refuses."""
+    folder = tmp_path_factory.mktemp("data") / "export"
     folder.mkdir()
     lines: dict[str, list[str]] = {}
     for path in sorted(bundled_fixtures().glob("*/bundle.json")):
@@ -60,6 +77,14 @@ def export(tmp_path: Path) -> Path:
     for kind, found in lines.items():
         write(folder / f"{kind}.1.ndjson", found[::2])
         (folder / f"{kind}.2.ndjson.gz").write_bytes(gzip.compress(joined(found[1::2])))
+    for one in RESEARCH:
+        write(folder / f"{one['resourceType']}.ndjson", [json.dumps(one)])
+    result = json.loads(lines["Observation"][0])
+    result |= {"subject": HUGE, "effectiveDateTime": "2019-05-05"}
+    write(
+        folder / "Observation.3.ndjson",
+        (json.dumps({**result, "id": f"many-{number}"}) for number in range(MANY)),
+    )
     return folder
 
 
@@ -85,45 +110,76 @@ def rows(out: Path, table: str) -> list[Any]:
         return base.execute("select * from read_parquet(?) order by all", [parts]).fetchall()
 
 
+class Both(NamedTuple):
+    """One export, screened on one machine and on the cluster."""
+
+    here: Path
+    there: Path
+    manifest: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
 def both(
-    spark: SparkSession, source: Path, content: Content, tmp_path: Path
-) -> tuple[Path, Path, dict[str, Any]]:
-    here, there = tmp_path / "here", tmp_path / "there"
-    screen(ordered(source, here, content), Silent())
-    manifest = screen_with_spark(spark, ordered(source, there, content), content)
-    return here, there, manifest
+    spark: SparkSession, export: Path, content: Content, tmp_path_factory: pytest.TempPathFactory
+) -> Both:
+    """Screened once for all tests: a cluster takes its time."""
+    folder = tmp_path_factory.mktemp("results")
+    here, there = folder / "here", folder / "there"
+    screen(ordered(export, here, content), Silent())
+    manifest = screen_with_spark(spark, ordered(export, there, content), content)
+    return Both(here, there, manifest)
 
 
-def test_the_rows_are_those_of_one_machine(
-    spark: SparkSession, export: Path, content: Content, tmp_path: Path
-) -> None:
-    here, there, manifest = both(spark, export, content, tmp_path)
-    for table in TABLES:
-        assert rows(there, table) == rows(here, table), table
-    local = json.loads((here / "manifest.json").read_text("utf-8"))
-    assert manifest["counts"] == local["counts"]
-    assert manifest["types"] == local["types"]
-    (part,) = (there / "determinations.csv").glob("*.csv")
-    assert (
-        part.read_text("utf-8").splitlines()
-        == (here / "determinations.csv").read_text("utf-8").splitlines()
-    )
-    parts = (there / "rejects.ndjson").glob("*.json")
+@pytest.mark.parametrize("table", TABLES)
+def test_the_rows_are_those_of_one_machine(both: Both, table: str) -> None:
+    """Also of the patient with a hundred thousand results."""
+    assert rows(both.there, table) == rows(both.here, table)
+
+
+def test_the_csv_is_that_of_one_machine(both: Both) -> None:
+    (part,) = (both.there / "determinations.csv").glob("*.csv")
+    local = both.here / "determinations.csv"
+    assert part.read_text("utf-8").splitlines() == local.read_text("utf-8").splitlines()
+
+
+def test_the_manifest_says_what_that_of_one_machine_says(both: Both) -> None:
+    local = json.loads((both.here / "manifest.json").read_text("utf-8"))
+    for part in ("counts", "types", "research", "content", "on"):
+        assert both.manifest[part] == local[part], part
+    assert local["counts"]["resources"]["Observation"] > MANY
+
+
+def test_what_is_broken_is_kept_and_nothing_else_is_left(both: Both) -> None:
+    parts = (both.there / "rejects.ndjson").glob("*.json")
     rejects = [line for path in parts for line in path.read_text("utf-8").splitlines()]
-    assert len(rejects) == local["counts"]["rejected_lines"] > 0
-    assert not (there / "_work").exists()
+    assert len(rejects) == both.manifest["counts"]["rejected_lines"] > 0
+    assert not (both.there / "_work").exists()
+
+
+def test_the_report_reads_what_a_cluster_wrote(both: Both) -> None:
+    with open_results(both.there) as results:
+        page = report_page(results)
+    assert "Patient/desmoid-itraconazole" in page
+    assert "1 refuse research, 1 are on one of the trials" in page
 
 
 def test_a_table_that_holds_resources_as_text_gives_the_same_rows(
-    spark: SparkSession, export: Path, content: Content, tmp_path: Path
+    spark: SparkSession, export: Path, both: Both, content: Content, tmp_path: Path
 ) -> None:
     table = tmp_path / "table"
     lines = spark.read.text([str(path) for path in export.iterdir()])
     lines.withColumnRenamed("value", "resource").write.parquet(str(table))
-    here, there = tmp_path / "here", tmp_path / "there"
-    screen(ordered(export, here, content), Silent())
+    there = tmp_path / "there"
     screen_with_spark(spark, ordered(table, there, content), content, form="parquet")
-    assert rows(there, "determinations") == rows(here, "determinations")
+    assert rows(there, "determinations") == rows(both.here, "determinations")
+
+
+def test_a_format_that_the_cluster_lacks_is_one_sentence(
+    spark: SparkSession, export: Path, content: Content, tmp_path: Path
+) -> None:
+    """A Delta table read as Parquet would hold rows that were deleted long ago."""
+    with pytest.raises(CohortFault, match="no reader for delta"):
+        screen_with_spark(spark, ordered(export, tmp_path, content), content, form="delta")
 
 
 def test_the_work_is_done_by_two_executor_processes(spark: SparkSession) -> None:
@@ -134,30 +190,6 @@ def test_the_work_is_done_by_two_executor_processes(spark: SparkSession) -> None
     found = spark.range(0, 8, 1, 8).mapInArrow(who, "parent long, own long").collect()
     assert len({row["parent"] for row in found}) == 2
     assert os.getpid() not in {row["own"] for row in found}
-
-
-def test_the_report_reads_what_a_cluster_wrote(
-    spark: SparkSession, export: Path, content: Content, tmp_path: Path
-) -> None:
-    out = tmp_path / "out"
-    screen_with_spark(spark, ordered(export, out, content), content)
-    with open_results(out) as results:
-        assert "Patient/desmoid-itraconazole" in report_page(results)
-
-
-def test_a_patient_with_a_hundred_thousand_results_is_survived(
-    spark: SparkSession, export: Path, content: Content, tmp_path: Path
-) -> None:
-    with gzip.open(export / "Observation.2.ndjson.gz", "rt", encoding="utf-8") as file:
-        one = json.loads(next(file))
-    one["subject"] = {"reference": "Patient/desmoid-ready"}
-    one["effectiveDateTime"] = "2019-05-05"
-    write(
-        export / "Observation.3.ndjson",
-        (json.dumps({**one, "id": f"many-{number}"}) for number in range(MANY)),
-    )
-    here, there, _ = both(spark, export, content, tmp_path)
-    assert rows(there, "criteria") == rows(here, "criteria")
 
 
 def test_an_export_without_patients_is_one_sentence(

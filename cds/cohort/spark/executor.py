@@ -12,6 +12,9 @@ import pyarrow as pa
 
 from cds.cohort.judging import Found, Judge, Tally
 from cds.cohort.lines import read_line
+from cds.cohort.research import Line as Concerning
+from cds.cohort.research import said_of
+from cds.cohort.research import table as research_table
 from cds.cohort.scan import LATE, Reject
 from cds.core.when import Evaluation
 from cds.fhir.collecting import reports_error
@@ -31,7 +34,8 @@ _CHARTS = 500
 
 LINES = (
     "kind string, patient string, product string, refers array<string>, early boolean, "
-    "broken string, error boolean, line binary, file string, block long, position long"
+    "broken string, error boolean, concerns string, line binary, "
+    "file string, block long, position long"
 )
 CHUNKS = ", ".join(f"{name} binary" for name in (*TABLES, "tally"))
 
@@ -60,7 +64,7 @@ def key_lines(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             )
             early = line.kind not in LATE or line.broken != ""
             row = (line.kind, line.patient, line.product, line.refers, early, line.broken, error)
-            for values, value in zip(read.values(), (*row, data), strict=True):
+            for values, value in zip(read.values(), (*row, line.concerns, data), strict=True):
                 values.append(value)
             kept.append(index)
         columns = [pa.array(read[name], kind) for name, kind in _KEYED.items()]
@@ -78,6 +82,7 @@ _KEYED = {
     "early": pa.bool_(),
     "broken": pa.string(),
     "error": pa.bool_(),
+    "concerns": pa.string(),
     "line": pa.binary(),
 }
 
@@ -100,6 +105,22 @@ def judging(task: Callable[[], Task]) -> Callable[[Iterable[pa.RecordBatch]], It
             yield _chunk(found, count)
 
     return judge_lines
+
+
+def saying(
+    studies: dict[bytes, bytes], on: date, refusal_flags: tuple[str, ...]
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """The function that says who refuses research, of lines sorted by whom they concern."""
+
+    def say(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        lines = (
+            Concerning(*row)
+            for batch in batches
+            for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        )
+        yield from research_table(said_of(lines, studies, on, refusal_flags)).to_batches()
+
+    return say
 
 
 def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[str, str, bool, bytes]]:

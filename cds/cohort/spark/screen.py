@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import msgspec
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
+from pyspark.errors import PySparkException
 from pyspark.sql import functions as fn
 
 import cds
@@ -20,8 +22,25 @@ from cds.cohort.asked import Asked, asked_in
 from cds.cohort.coverage import coverage_of
 from cds.cohort.fault import CohortFault
 from cds.cohort.order import software_digest
-from cds.cohort.source import NEEDED_TYPES, Form, InputFile, Source, named_type
-from cds.cohort.spark.executor import CHUNKS, LINES, Task, judging, key_lines, tallies, unpack
+from cds.cohort.research import STUDY, studies_by_id
+from cds.cohort.source import (
+    READ_TYPES,
+    RESEARCH_TYPES,
+    Form,
+    InputFile,
+    Source,
+    named_type,
+)
+from cds.cohort.spark.executor import (
+    CHUNKS,
+    LINES,
+    Task,
+    judging,
+    key_lines,
+    saying,
+    tallies,
+    unpack,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,10 +87,12 @@ def screen_with_spark(
     if not counted:
         message = f"SOURCE: '{order.source}' holds no Patient; export that type too."
         raise CohortFault(message)
-    _write_tables(chunks, order.out)
+    said = _said(session, lines, order, f"{work}/said")
+    _write_tables(chunks, said, order.out)
     _write_rejects(session, lines, counted, order.out)
     manifest = _manifest(order, source, kinds, coverage, counted)
     manifest["counts"] |= _lost(lines)
+    manifest["research"] = _research(session, kinds, order.out)
     _write_file(session, f"{order.out}/manifest.json", json.dumps(manifest, indent=2).encode())
     _write_file(session, f"{order.out}/catalogue.json", msgspec.json.encode(order.catalogue))
     _remove(session, work)
@@ -83,7 +104,7 @@ def _keyed(session: SparkSession, order: Order, form: str, target: str) -> DataF
     if form == "ndjson":
         read = session.read.option("pathGlobFilter", _NDJSON).text(order.source)
     else:
-        tables = session.read.option("recursiveFileLookup", "true").format(form).load(order.source)
+        tables = _table(session, order.source, form)
         named = next((name for name in _TEXT_COLUMNS if name in tables.columns), None)
         if named is None:
             message = f"SOURCE: no column of '{order.source}' is called {', '.join(_TEXT_COLUMNS)}."
@@ -97,6 +118,24 @@ def _keyed(session: SparkSession, order: Order, form: str, target: str) -> DataF
     )
     placed.mapInArrow(key_lines, LINES).write.mode("overwrite").parquet(target)
     return session.read.parquet(target)
+
+
+def _table(session: SparkSession, source: str, form: str) -> DataFrame:
+    """A table in a format that the cluster knows.
+
+    Only Parquet may lie in folders below one another: a Delta table's log says which of its files
+    count, so that it is never read as Parquet.
+    """
+    reader = session.read.format(form)
+    if form == "parquet":
+        reader = reader.option("recursiveFileLookup", "true")
+    try:
+        return reader.load(source)
+    except (PySparkException, Py4JJavaError) as problem:  # the latter since Spark 4
+        if "DATA_SOURCE_NOT_FOUND" not in str(problem):
+            raise
+        message = f"--form: this cluster has no reader for {form}; add its package to the session."
+        raise CohortFault(message) from None
 
 
 def _source(session: SparkSession, order: Order, form: str) -> Source:
@@ -178,11 +217,44 @@ _ROWS = {
 }
 
 
-def _write_tables(chunks: DataFrame, out: str) -> None:
+def _said(session: SparkSession, lines: DataFrame, order: Order, target: str) -> DataFrame:
+    """Who refuses research, and who has joined a trial; few lines, beside the charts."""
+    rows = lines.where(fn.col("kind") == STUDY).select("line").collect()
+    studies = studies_by_id(bytes(row["line"]) for row in rows)
+    concerning = lines.where("concerns is not null").select("concerns", "line")
+    grouped = concerning.repartition("concerns").sortWithinPartitions("concerns", "line")
+    said = grouped.mapInArrow(
+        saying(studies, order.on, order.refusal_flags), "patient string, trial string, says string"
+    )
+    said.distinct().write.mode("overwrite").parquet(target)
+    return session.read.parquet(target)
+
+
+def _research(session: SparkSession, kinds: dict[str, int], out: str) -> dict[str, Any]:
+    """Which types say something of research, and of how many evaluated patients."""
+    rows = session.read.parquet(f"{out}/determinations.parquet").where("research <> ''")
+    words = rows.select("patient", fn.explode(fn.split("research", " ")).alias("says")).distinct()
+    return {
+        "types": sorted(RESEARCH_TYPES & kinds.keys()),
+        "patients": {row["says"]: row["count"] for row in words.groupBy("says").count().collect()},
+    }
+
+
+def _marked(determinations: DataFrame, said: DataFrame) -> DataFrame:
+    """The rows with what the record says of research."""
+    refusing = said.where("trial is null").selectExpr("patient", "says as refuses")
+    joined = said.where("trial is not null").selectExpr("patient", "trial", "says as joined")
+    marked = determinations.join(refusing, "patient", "left")
+    marked = marked.join(joined, ["patient", "trial"], "left")
+    words = fn.concat_ws(" ", "refuses", "joined").alias("research")
+    return marked.select(*determinations.columns, words)
+
+
+def _write_tables(chunks: DataFrame, said: DataFrame, out: str) -> None:
     tables = {
         name: chunks.select(name).mapInArrow(unpack, schema) for name, schema in _ROWS.items()
     }
-    determinations = tables["determinations"].orderBy("patient", "trial")
+    determinations = _marked(tables["determinations"], said).orderBy("patient", "trial")
     determinations.write.mode("overwrite").parquet(f"{out}/determinations.parquet")
     one = determinations.coalesce(1)
     one.write.mode("overwrite").csv(f"{out}/determinations.csv", header=True, emptyValue="")
@@ -248,7 +320,7 @@ def _manifest(
             "evaluated": patients - deceased - refused,
             "deceased": deceased,
             "rejected_patients": refused,
-            "resources": {kind: kinds[kind] for kind in sorted(kinds) if kind in NEEDED_TYPES},
+            "resources": {kind: kinds[kind] for kind in sorted(kinds) if kind in READ_TYPES},
             "entries": dict(sorted(entries.items())),
         },
     }
