@@ -94,9 +94,10 @@ review: ## write the review page of each trial anew
 	$(SETUP)
 	$(BIN)/trial-cds review --write
 
-golden: ## write the golden cards of the invented patients anew
+golden: ## write the golden cards and the shadow report of the invented patients anew
 	$(SETUP)
 	$(BIN)/python tools/golden.py
+	$(BIN)/python tools/shadow_example.py
 
 lock: ## write the lock files from pyproject.toml (needs a package index)
 	$(SETUP)
