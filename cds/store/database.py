@@ -102,10 +102,12 @@ class Store:
         return engine
 
     def is_reachable(self) -> bool:
-        """Whether the database answers."""
+        """Whether the database answers and lets us write: no answer is given without a record."""
         try:
-            with self.read() as connection:
-                connection.execute(text("SELECT 1"))
+            with self.begin_quick() as connection:
+                if connection.dialect.name == "postgresql":
+                    return connection.scalar(text("SHOW transaction_read_only")) == "off"
+                connection.execute(text("SELECT 1"))  # the write lock was there
         except StoreFault:
             return False
         return True

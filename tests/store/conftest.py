@@ -1,7 +1,8 @@
 """The store of a test: SQLite in a folder of its own, or a database in a real PostgreSQL.
 
 `make test-postgres` sets TRIAL_CDS_TEST_DATABASE=postgresql and runs the same tests there, except
-for those in test_sqlite.py, which look into SQLite's own files.
+for those in test_sqlite.py, which look into SQLite's own files; test_postgresql.py is the other
+way round.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ _numbers = itertools.count()
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """SQLite's own tests are not PostgreSQL's."""
-    return True if POSTGRESQL and collection_path.name == "test_sqlite.py" else None
+    """SQLite's own tests are not PostgreSQL's, nor the other way round."""
+    other = "test_sqlite.py" if POSTGRESQL else "test_postgresql.py"
+    return True if collection_path.name == other else None
 
 
 @pytest.fixture(scope="session")

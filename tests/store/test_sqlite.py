@@ -33,3 +33,15 @@ def test_a_file_that_is_no_database_is_refused_without_its_path_or_content(
     with pytest.raises(StoreFault) as fault:
         Store(f"sqlite:///{tmp_path / 'store.db'}").open()
     assert str(tmp_path) not in str(fault.value)
+
+
+def test_a_database_that_somebody_else_keeps_locked_is_not_ready(url: str, tmp_path: Path) -> None:
+    store = Store(url)
+    store.open()
+    other = sqlite3.connect(tmp_path / "deep" / "store.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert not store.is_reachable()
+    other.execute("COMMIT")
+    other.close()
+    assert store.is_reachable()
+    store.close()
