@@ -106,7 +106,7 @@ class Store:
         try:
             with self.begin_quick() as connection:
                 if connection.dialect.name == "postgresql":
-                    return connection.scalar(text("SHOW transaction_read_only")) == "off"
+                    return bool(connection.scalar(text("SHOW transaction_read_only")) == "off")
                 connection.execute(text("SELECT 1"))  # the write lock was there
         except StoreFault:
             return False
