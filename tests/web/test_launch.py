@@ -65,6 +65,13 @@ class Ehr:
 
 
 STORE = load_fixtures(bundled_fixtures(), None)
+STORE.put(
+    {
+        "resourceType": "Practitioner",
+        "id": "listed",
+        "name": [{"prefix": ["Dr."], "given": ["Bea"], "family": "Example"}],
+    }
+)
 KEY = rsa.generate_private_key(65_537, 2_048)
 
 
@@ -520,3 +527,21 @@ def test_a_launch_is_no_evaluation_of_a_shadow_phase(
     app = service()
     launched(app.test_client(), ehr)
     assert phase_of_records(store_of(app)).calls == 0
+
+
+@pytest.mark.parametrize(
+    ("user", "name", "shown"),
+    [
+        ("Practitioner/demo", "Dr. Ada Example", "Dr. Ada Example"),
+        ("Practitioner/listed", None, "Dr. Bea Example"),
+        ("Practitioner/not-listed", None, "Practitioner/not-listed"),
+        ("RelatedPerson/x", None, "RelatedPerson/x"),
+    ],
+)
+def test_who_launched_goes_by_the_best_name_that_the_ehr_gives(
+    service: Callable[..., Flask], ehr: Ehr, user: str, name: str | None, shown: str
+) -> None:
+    ehr.authorizing.behaviour = Behaviour(user=user, name=name)
+    client = service().test_client()
+    page = client.get(launched(client, ehr).location.removeprefix(SERVICE))
+    assert f"You are {shown}" in words(page)

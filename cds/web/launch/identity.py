@@ -5,6 +5,7 @@ Source: SMART App Launch 2.2, "Scopes for requesting identity data"; OpenID Conn
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -28,10 +29,32 @@ _MOST_LETTERS = 200
 
 
 class User(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The person who launched. `key` tells users apart, `name` is what a page shows of them."""
+    """The person who launched. `key` tells users apart, `name` is what a page shows of them.
+
+    `reference` is which Practitioner of the EHR that is, '' where it does not say.
+    """
 
     key: str
     name: str = ""
+    reference: str = ""
+
+
+class _HumanName(msgspec.Struct, frozen=True):
+    text: str = ""
+    prefix: list[str] = []
+    given: list[str] = []
+    family: str = ""
+
+    def said(self) -> str:
+        return self.text or " ".join(filter(None, (*self.prefix, *self.given, self.family)))
+
+
+class _Practitioner(msgspec.Struct, frozen=True):
+    name: list[_HumanName] = []
+
+
+_practitioners = msgspec.json.Decoder(_Practitioner)
+_REFERENCE = re.compile(r"Practitioner/[A-Za-z0-9\-.]{1,64}", re.ASCII)
 
 
 def user_of(
@@ -66,7 +89,24 @@ def user_of(
         raise LaunchFault(Why.IDENTITY) from None
     if claims.get("nonce") != pending.nonce:
         raise LaunchFault(Why.IDENTITY)
-    return User(f"{pending.issuer}|{claims['sub']}", _name(claims))
+    return User(f"{pending.issuer}|{claims['sub']}", _name(claims), _reference(claims))
+
+
+def named(user: User, read: Callable[[str], bytes]) -> User:
+    """The user by name; where the token has none, the EHR's own entry of the person is read.
+
+    `read` reads a path below the FHIR base. Without an answer the person goes by their reference.
+    """
+    if user.name or not user.reference:
+        return user
+    name = ""
+    if _REFERENCE.fullmatch(user.reference):
+        try:
+            names = _practitioners.decode(read(user.reference)).name
+            name = next((said for one in names if (said := one.said().strip())), "")
+        except (FhirFault, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            name = ""
+    return User(user.key, name[:_MOST_LETTERS] or user.reference, user.reference)
 
 
 def keys_at(ca_file: str | None) -> Callable[[str], bytes]:
@@ -75,11 +115,16 @@ def keys_at(ca_file: str | None) -> Callable[[str], bytes]:
 
 
 def _name(claims: dict[str, Any]) -> str:
-    """A person's name where the EHR gives one, else which Practitioner it is."""
+    """A person's name where the EHR gives one."""
     for claim in ("name", "preferred_username"):
         value = claims.get(claim)
         if isinstance(value, str) and value.strip():
             return value.strip()[:_MOST_LETTERS]
+    return ""
+
+
+def _reference(claims: dict[str, Any]) -> str:
+    """Which Practitioner it is, without the base; else what the issuer calls the user."""
     said = claims.get("fhirUser", claims.get("profile"))
     if not isinstance(said, str):
         return str(claims["sub"])[:_MOST_LETTERS]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from flask import Blueprint, Response, redirect, request
@@ -27,7 +28,7 @@ from cds.web.kept.inputs import Input, Listening
 from cds.web.kept.service import Answered, namespace, now
 from cds.web.launch.authorization import begun, exchanged, read_configuration
 from cds.web.launch.fault import LaunchFault, Why
-from cds.web.launch.identity import User, keys_at, user_of
+from cds.web.launch.identity import User, keys_at, named, user_of
 from cds.web.launch.under_way import UnderWay
 from cds.web.report.views import page_headers, plain_page
 from cds.web.seen.audit import Access, audit
@@ -124,6 +125,8 @@ class Launcher:
         deadline = Deadline.after(self._site.settings.deadline_seconds + _PATIENCE_SECONDS)
         granted = exchanged(ehr, pending, code, self._redirect, self._ca_file)
         user = user_of(granted.id_token, pending, ehr.client_id, keys_at(self._ca_file))
+        if user is not None:
+            user = named(user, partial(self._read, ehr, granted.access_token, deadline))
         response = self._shown(ehr, pending, granted, user or User(""), deadline)
         self._under_way.end(response, state)
         return response
@@ -152,6 +155,11 @@ class Launcher:
         assert isinstance(response, Response)  # noqa: S101 - Flask's own, told to mypy
         site.sessions.begin(response, session)
         return response
+
+    def _read(self, ehr: Ehr, token: str, deadline: Deadline, path: str) -> bytes:
+        servers = self._servers[ehr.dialect or self._site.settings.dialect]
+        with servers.connect(ehr.iss, token, deadline) as connection:
+            return connection.read(path)
 
     def _record(  # noqa: PLR0913 - whom to ask, as whom, about whom
         self,
