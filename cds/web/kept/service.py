@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from cds.web.kept.inputs import Input
 
 _EXTENSION = "extension"
+_NOT_READ = "conditionsnotread"
 _ONE, _MANY = "org.trial-cds.assessment", "org.trial-cds.assessments"
 MOST_RECORDED_ALIKE = 50
 """With no more trials than this, each has a record for each call; with more, only those that may
@@ -288,4 +289,5 @@ def _by_trial(cards: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 def _unread_card(cards: Iterable[Mapping[str, Any]]) -> str | None:
     """The uuid of the card that says that conditions could not be read."""
-    return next((str(card["uuid"]) for card in cards if _EXTENSION not in card), None)
+    codes = ((card["source"]["topic"]["code"], str(card["uuid"])) for card in cards)
+    return next((uuid for code, uuid in codes if code == _NOT_READ), None)

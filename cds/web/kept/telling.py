@@ -24,6 +24,9 @@ _WHY = {
     "joined": "no card: the patient has joined the trial",
     "refused": "no card: the patient refuses research",
     "attested": "no card: a person answered a question of the trial against it",
+    "client": "no card: the trial is switched to other clients",
+    "role": "no card: the trial is switched to other roles, or the role could not be read",
+    "department": "no card: the trial is switched to other departments, or it could not be read",
     "shadow": "no card: this client is in its shadow phase",
 }
 
