@@ -18,7 +18,7 @@ from cds.cohort.unrecognised import unrecognised_entry
 from cds.core.criterion import Determination, Status
 from cds.core.facts import Facts
 from cds.core.facts import Patient as Person
-from cds.engine.evaluate import determine
+from cds.engine.evaluate import decide_target, target_alone
 from cds.engine.finding import Finding
 from cds.engine.group import AllOf, AnyOf
 from cds.fhir.conditions import conditions_by_concept
@@ -76,7 +76,7 @@ class Glance:
         self._asked = asked
         self._possible = possible
         self._retrieval = Record("", None, {}, {}, coverage).retrieval()
-        targets = [_target(trial) for trial in content.trials]
+        targets = [_target(head) for head in content.heads]
         parts = [part for target in targets for part in _leaves(target.form)]
         found = [part for part in parts if isinstance(part, Finding)]
         self._watched = frozenset(key for part in found for key in part.concepts)
@@ -116,14 +116,17 @@ class Glance:
         return self._procedure(entry.code)
 
     def _determine_without(self, conditions: int, unknown: int) -> tuple[Determination, ...]:
-        """What the trials say of so many conditions that have nothing to do with their targets."""
+        """What is said of the targets with so many conditions that have nothing to do with them."""
         facts = Facts(
             Person(""),
             totals={"Condition": conditions},
             unrecognised={"Condition": unknown},
             retrieval=self._retrieval,
         )
-        return tuple(determine(trial, facts, self._asked) for trial in self._content.trials)
+        return tuple(
+            target_alone(head, decide_target(head, facts, self._asked))
+            for head in self._content.heads
+        )
 
     def _look_up_condition(
         self, code: CodeableConcept | None, verification: CodeableConcept | None
