@@ -24,12 +24,16 @@ _SECONDS = 5, 20
 @click.option(
     "--out",
     "folder",
-    required=True,
     type=click.Path(path_type=Path),
     metavar="FOLDER",
     help="The new trial folder, named as the trial: our-content/trials/NCT….",
 )
-def draft(source: str, folder: Path) -> None:
+@click.option(
+    "--cases",
+    is_flag=True,
+    help="Instead: SOURCE is a trial folder; draft the cases that its reviewed criteria lack.",
+)
+def draft(source: str, folder: Path | None, *, cases: bool) -> None:
     """Draft a trial folder from a registry page; nothing in it decides until it is reviewed.
 
     SOURCE is a study as JSON of the ClinicalTrials.gov API (version 2), a page saved as text, or a
@@ -39,7 +43,18 @@ def draft(source: str, folder: Path) -> None:
     Example:
       trial-cds draft page.txt --out our-content/trials/NCT00000000
       trial-cds draft NCT05490667 --out our-content/trials/NCT05490667
+      trial-cds draft our-content/trials/NCT00000000 --cases
     """
+    if cases:
+        _draft_cases(Path(source))
+    elif folder is None:
+        stop("draft needs --out with the new trial folder, or --cases; --help shows an example.")
+    else:
+        _draft_trial(source, folder)
+
+
+def _draft_trial(source: str, folder: Path) -> None:
+    """A new trial folder."""
     from cds.content.draft import draft as drafted
     from cds.content.draft import lexicon, write_folder
     from cds.content.fault import ContentFaults
@@ -59,6 +74,36 @@ def draft(source: str, folder: Path) -> None:
     except ContentFaults as problem:
         stop(str(problem.faults[0]))
     click.echo(_summary(made, folder))
+
+
+def _draft_cases(folder: Path) -> None:
+    """A new file of cases in a trial folder."""
+    from cds.content.draft import write_cases
+    from cds.content.fault import ContentFaults
+    from cds.content.infos import concept_infos
+    from cds.content.mappings import load_terminology
+    from cds.content.trials import load_trial
+
+    if not (folder / "trial.yaml").is_file():
+        stop(f"{folder} is no trial folder: it holds no trial.yaml.")
+    folders = content_folders(settings_of_site())
+    site = folder.resolve().parent.parent
+    if (site / "mappings").is_dir() and site not in {one.resolve() for one in folders}:
+        folders.append(site)
+    try:
+        terminology = load_terminology(folders)
+        concepts = concept_infos(terminology)
+        loaded = load_trial(folder, concepts, terminology.digest)
+        path, count = write_cases(loaded, concepts, terminology)
+    except ContentFaults as problem:
+        stop(str(problem.faults[0]))
+    if path is None:
+        click.echo(f"{folder}: no case is lacking for the criteria that are reviewed.")
+        return
+    click.echo(
+        f"{path}: {count} cases. Their statuses are what the forms say today: read each one, and "
+        "where the protocol means it otherwise, correct the criterion and the case."
+    )
 
 
 def _study(source: str, read: str) -> Study:

@@ -186,7 +186,7 @@ def _case(row: Table, loaded: TrialFolder, reader: GivenReader) -> Case:
         cure = "Write 'expect: {I01a: pass}'."
         faults.append(Fault(file, row.line, "The case expects nothing.", cure))
     target = next(c for c in loaded.trial.criteria if c.id == loaded.trial.target)
-    concept = min(loaded.concepts[target.id])
+    concept = min(loaded.concepts[target.id], default=None)
     given = row.get("given")
     facts = reader.facts(
         given if isinstance(given, Items) else Items(row.line),

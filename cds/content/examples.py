@@ -67,8 +67,13 @@ def facts_of(rows: Option) -> Facts:
 
 def in_yaml(rows: Option) -> str:
     """Rows as a case file holds them: '[{finding: dvt, onset: 2026-02-01}]'."""
-    parts = ("{" + ", ".join(f"{k}: {v}" for k, v in row.items()) + "}" for row in rows)
+    parts = ("{" + ", ".join(f"{k}: {_quoted(v)}" for k, v in row.items()) + "}" for row in rows)
     return f"[{', '.join(parts)}]"
+
+
+def _quoted(value: str) -> str:
+    """A value with the quotes that YAML needs, such as those of 2 {score}."""
+    return f'"{value}"' if any(sign in value for sign in "{}[],:#&*!|>") else value
 
 
 def _combined(subjects: Sequence[Sequence[Option]]) -> Iterator[Option]:

@@ -4,6 +4,7 @@ A sentence gets a computable form as a proposal only where the grammar accounts 
 it; everything else is put to a human with its words. See docs/drafting.md.
 """
 
+from cds.content.draft.case_drafts import write_cases
 from cds.content.draft.drafting import Draft, Drafted, Entry, draft
 from cds.content.draft.folder import write_folder
 from cds.content.draft.lexicon import lexicon
@@ -18,5 +19,6 @@ __all__ = [
     "lexicon",
     "read_study",
     "study_of_json",
+    "write_cases",
     "write_folder",
 ]

@@ -187,3 +187,46 @@ def test_a_drafted_trial_decides_nothing_about_anybody(
     assert {one["status"] for one in trial["criteria"]} == {"review"}
     assert len(trial["criteria"]) > 1
     assert (trial["overall"], trial["clears_on"]) == ("potentially-eligible", None)
+
+
+def test_drafted_cases_are_all_that_the_check_asks_for(tmp_path: Path, names: Lexicon) -> None:
+    folder = write(answer(), tmp_path, names)
+    for name in ("inclusion.yaml", "exclusion.yaml"):
+        text = (folder / name).read_text("utf-8")
+        (folder / name).write_text(text.replace("status: drafted", "status: reviewed"), "utf-8")
+    before = check_content([bundled_content(), tmp_path], trial=NAME)
+    assert not is_sound(before)
+    told = CliRunner().invoke(draft_command, [str(folder), "--cases"])
+    assert told.exit_code == 0, told.output
+    after = check_content([bundled_content(), tmp_path], trial=NAME)
+    assert is_sound(after), after
+    told = CliRunner().invoke(draft_command, [str(folder), "--cases"])
+    assert "no case is lacking" in told.output
+
+
+def test_a_draft_needs_no_cases(tmp_path: Path, names: Lexicon) -> None:
+    folder = write(answer(), tmp_path, names)
+    told = CliRunner().invoke(draft_command, [str(folder), "--cases"])
+    assert "no case is lacking" in told.output
+    assert not (folder / "cases").exists()
+
+
+@pytest.mark.parametrize("wanted", [["page.txt"], ["nowhere", "--cases"]])
+def test_what_cannot_be_drafted_is_said_in_one_sentence(wanted: list[str]) -> None:
+    told = CliRunner().invoke(draft_command, wanted)
+    assert told.exit_code == 2
+    assert told.output.count("\n") == 1
+
+
+def test_a_trial_whose_diagnosis_only_a_human_sees_can_have_cases(
+    tmp_path: Path, names: Lexicon
+) -> None:
+    text = (
+        "Inclusion Criteria:\nProven wanderlust\nAge ≥ 18 years\nExclusion Criteria:\nHomesickness"
+    )
+    folder = write(answer(eligibilityCriteria=text), tmp_path, names)
+    path = folder / "inclusion.yaml"
+    path.write_text(path.read_text("utf-8").replace("drafted", "reviewed"), "utf-8")
+    told = CliRunner().invoke(draft_command, [str(folder), "--cases"])
+    assert told.exit_code == 0, told.output
+    assert is_sound(check_content([bundled_content(), tmp_path], trial=NAME))
