@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cds.content.fault import did_you_mean
 from cds.core.phrases import words
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ def explain_code(
     """
     short = terminology.system(system) or _short_name(terminology, system)
     if short is None:
-        names = ", ".join(sorted(set(terminology.lists.systems.values())))
-        return f"No code system is called {system!r}. Known are {names}."
+        known = sorted(set(terminology.lists.systems.values()))
+        cure = did_you_mean(system, known) or f"Known are {', '.join(known)}."
+        return f"No code system is called {system!r}. {cure}"
     uri = next(uri for uri, name in terminology.lists.systems.items() if name == short)
     blocks = [
         _lab(terminology, short, code, criteria_by_concept),
@@ -55,7 +57,19 @@ def explain_name(
         if marks:
             head = f"{name!r} holds a {kind} name: evidence for review, it never decides."
             blocks.append("\n".join([head, *_concepts(terminology, marks, criteria_by_concept)]))
-    return "\n".join(blocks) if blocks else f"{name!r} holds no name that any list knows."
+    if blocks:
+        return "\n".join(blocks)
+    near = did_you_mean(name.casefold(), _names(terminology))
+    return f"{name!r} holds no name that any list knows. {near}".rstrip()
+
+
+def _names(terminology: Terminology) -> set[str]:
+    """Every name of a drug, condition or procedure that the lists know, in small letters."""
+    lists = terminology.lists
+    found = {name for one in lists.ingredients.values() for name in (one.name, *one.names)}
+    found |= {name for name, _ in lists.brands}
+    found |= {name for _, name in (*lists.condition_names, *lists.procedure_names)}
+    return {name.casefold() for name in found}
 
 
 def _short_name(terminology: Terminology, system: str) -> str | None:

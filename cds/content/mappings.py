@@ -69,6 +69,7 @@ def load_terminology(folders: Sequence[Path]) -> Terminology:
     lists = _lists(files, faults)
     if not faults:
         _check_sets(files, lists, faults)
+        _check_systems(files, set(lists.systems.values()), faults)
     if faults:
         raise ContentFaults(faults)
     return Terminology(lists)
@@ -352,3 +353,13 @@ def _check_sets(files: _Files, lists: Lists, faults: list[Fault]) -> None:
                 place = files.products[0].shown
                 near = did_you_mean(name, lists.ingredients)
                 faults.append(Fault(place, 1, says, near or "Add the ingredient to drugs.tsv."))
+
+
+def _check_systems(files: _Files, systems: set[str], faults: list[Fault]) -> None:
+    """A code of a system that nobody knows would never meet anything."""
+    for name in ("conditions.tsv", "procedures.tsv"):
+        for _, at, cells in _rows(files, name, lambda c: (c[0], c[1], c[2]), faults):
+            if cells[1] not in systems:
+                says = f"No code system is called {cells[1]!r}."
+                near = did_you_mean(cells[1], systems)
+                faults.append(_fault(at, says, near or "Add it to systems.tsv with its address."))

@@ -46,6 +46,7 @@ def says(folder: Path) -> list[str]:
         ("conditions.tsv", CODES, DVT + "ICD-10-CM\tI82.4\tprefix\tmaybe\tyes\tx\t", "The mark"),
         ("conditions.tsv", CODES, DVT + "ICD-10-CM\tI82.4\tprefix\tdecides\tno\t\t", "verified"),
         ("conditions.tsv", CODES, DVT + "ICD-10-CM\tI82.4", "columns"),
+        ("conditions.tsv", CODES, DVT + "SNOMED\t128053003\texact\tdecides\tyes\t\t", "SNOMED"),
         ("drugs.tsv", DRUGS, "nitrosourea\tnew\tdecides\t12a\t\tyes\tyes\t\tx\t", "RxNorm"),
         ("drugs.tsv", DRUGS, "nitrosourea\tnew\tdecides\t12\tL01\tyes\tyes\t\tx\t", "ATC"),
         ("drugs.tsv", DRUGS, "nitrosourea\tnew\tdecides\t12\t\tno\tyes\t\tx\t", "not verified"),

@@ -78,10 +78,12 @@ def labs_schema() -> Schema:
 
 def tables_schema(terminology: Terminology) -> Schema:
     """The tab-separated tables: `$defs` holds, by file, what a row may say, as a set of columns."""
-    sets = _sets(terminology)
+    sets, systems = _sets(terminology), sorted(set(terminology.lists.systems.values()))
     defs: dict[str, Schema] = {}
     for name, header in {**HEADERS, "drug_products": PRODUCTS}.items():
         columns = {column: _column(name, column, sets) for column in header}
+        if name in {"conditions.tsv", "procedures.tsv"}:
+            columns["system"] = {"enum": systems}
         defs[name] = table(columns, header) | _codes_of(name)
     refs = [{"$ref": f"#/$defs/{name}"} for name in defs]
     return document("Rows of the mapping tables (mappings/*.tsv)", {"anyOf": refs}, defs)
