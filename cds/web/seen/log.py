@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _WORDS = re.compile(r"[A-Za-z0-9 ,'()-]{1,120}")
-_NAME = re.compile(r"[A-Za-z_][\w.]{0,79}", re.ASCII)
+_NAME = re.compile(r"[A-Za-z_][\w.-]{0,79}", re.ASCII)
 _UUID = re.compile(r"(urn:uuid:)?[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 KEYS: dict[str, re.Pattern[str] | type] = {
     "event": _WORDS,

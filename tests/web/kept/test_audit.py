@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Json = dict[str, Any]
+MARKER = "zzmarkerzz"
 
 
 def events(file: Path) -> list[Json]:
@@ -124,3 +126,26 @@ def test_lines_of_many_threads_do_not_mix_and_a_rotated_file_is_left(file: Path)
 def test_without_the_setting_nothing_is_written(service: Callable[..., Any], file: Path) -> None:
     service().cards()
     assert not file.exists()
+
+
+def test_what_fails_on_our_side_is_audited_and_logged_by_its_kind_alone(
+    service: Callable[..., Any],
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError(MARKER)
+
+    running = service(audit_file=file)
+    monkeypatch.setattr("cds.web.hook.assess_for_cards", broken)
+    with caplog.at_level(logging.DEBUG):
+        answer = running.fire()
+    assert answer.status_code == 500
+    assert MARKER not in answer.get_data(as_text=True)
+    assert MARKER not in caplog.text
+    (line,) = [json.loads(one.message) for one in caplog.records if "ValueError" in one.message]
+    assert (line["event"], line["kind"]) == ("unexpected", "ValueError")
+    assert "hook_instance" in line
+    (event,) = events(file)
+    assert event["outcome"] == "8"
