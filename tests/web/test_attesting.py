@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,9 +17,11 @@ from cds.assess import load_content
 from cds.cli import main
 from cds.content.bundled import bundled_content, bundled_fixtures
 from cds.settings import load_settings
+from cds.store.attestations import Attestation, attest
 from cds.store.tables import attestations
 from cds.web.app import create_app, store_of
 from cds.web.attesting.page import check_of
+from cds.web.attesting.questions import question_of
 from cds.web.fhir_endpoint import create_fhir_app, load_fixtures, serving
 
 if TYPE_CHECKING:
@@ -359,3 +361,28 @@ def test_an_answer_can_be_taken_back_at_the_command_line_where_no_card_leads_to_
     assert len(running.cards()) == 1
     again = CliRunner().invoke(main, [*words, "--withdraw", TRIAL, first, *who])
     assert again.exit_code == 2
+
+
+def test_a_no_counts_on_when_the_record_has_come_to_say_otherwise(
+    site: Callable[..., Site],
+) -> None:
+    """Until it is taken back or over: a person ruled the patient out, and data do not overrule."""
+    running = site()
+    (card,) = running.cards()
+    criteria = card["extension"]["org.trial-cds.assessment"]["criteria"]
+    passed = next(one for one in criteria if one["status"] == "pass" and one["id"] != "I01a")
+    page = running.page()
+    running.send(page, **{f"answer-{questions(running, page)[0]}": "no"})
+    (row,) = running.rows()
+    said = datetime(2026, 3, 1, tzinfo=UTC)
+    question = question_of(passed["text"], passed["reading"])
+    attest(
+        store_of(running.app),
+        [Attestation(row.patient, TRIAL, passed["id"], question, "no", "investigator", "Ada", None,
+                     said, DAY)],
+    )  # fmt: skip
+    running.send(page, f"/{row.criterion}/withdrawn")
+    assert running.cards() == []
+    assert f"({passed['id']}, Ada)" in words(running.client.get(page))
+    running.send(page, f"/{passed['id']}/withdrawn")
+    assert len(running.cards()) == 1

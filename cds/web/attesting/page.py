@@ -68,19 +68,23 @@ class Attesting:
     ) -> Questions | None:
         """The questions of a trial; None where there are none, or nobody could be found again.
 
+        What was answered stays asked while the answer counts, whatever the record says by now.
+
         Raises:
             StoreFault: the database cannot be read now.
         """
-        lines = trial.with_status("review")
-        if not lines or not visit.subject:
+        if not visit.subject:
             return None
         said = [one for one in attested(self._store, visit.subject) if one.trial == trial.id]
         last = newest(said)
         asked = []
-        for line in lines:
+        for line in trial.lines:
             one = last.get((trial.id, line.id))
             holds = one is not None and counts(one, _question(line), visit.report.on)
-            asked.append(Question(line, one if holds else None))
+            if holds or line.status == "review":
+                asked.append(Question(line, one if holds else None))
+        if not asked and not said:
+            return None
         standing = [question.standing for question in asked if question.standing is not None]
         return Questions(
             tuple(asked),

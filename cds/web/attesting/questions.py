@@ -48,16 +48,20 @@ class Standing(NamedTuple):
 def answered_in(
     determination: Determination, said: Mapping[tuple[str, str], Attestation], on: date
 ) -> Standing:
-    """The answers that count for one determination."""
-    asked = determination.with_status(Status.REVIEW)
-    counting = []
-    for decision in asked:
+    """The answers that count for one determination.
+
+    Asked is what only a human can decide, and what was answered while that was so.
+    """
+    asked, counting = 0, []
+    for decision in determination.decisions:
         criterion = decision.criterion
         one = said.get((determination.trial.id, criterion.id))
-        if one is not None and counts(one, question_of(criterion.text, criterion.reading), on):
+        holds = one is not None and counts(one, question_of(criterion.text, criterion.reading), on)
+        asked += holds or decision.status is Status.REVIEW
+        if one is not None and holds:
             counting.append(one)
     against = next((one for one in counting if one.answer == NO), None)
-    return Standing(sum(one.answer in {YES, NO} for one in counting), len(asked), against)
+    return Standing(sum(one.answer in {YES, NO} for one in counting), asked, against)
 
 
 def answers_for(
@@ -68,11 +72,10 @@ def answers_for(
     Raises:
         StoreFault: the database cannot be read now.
     """
-    asked = [d for d in determinations if d.with_status(Status.REVIEW)]
-    said = newest(attested(store, patient)) if asked else {}
+    said = newest(attested(store, patient))
     if not said:
         return {}
-    found = {d.trial.id: answered_in(d, said, on) for d in asked}
+    found = {d.trial.id: answered_in(d, said, on) for d in determinations}
     return {trial: one for trial, one in found.items() if one.answered}
 
 
