@@ -1,10 +1,15 @@
 """How fast a screening is, against the floor in the same run, and how much memory it takes.
 
     python -m tests.benchmarks.screening 1000 10000
+    python -m tests.benchmarks.screening --export export
 
-Prints one line for each size: patients/s and CPU of the floor and of `trial-cds screen` (the whole
-command with its start, all cores), the ratio for each core, and the peak of resident memory of all
-its processes together.
+Prints one line for each size: patients for each second of CPU of the floor, of judging alone (lines
+in memory → determinations) and of `trial-cds screen` (the whole command with its start, all cores),
+its ratio to the floor, and the peak of resident memory of all its processes together. The floor is
+run before and after it: other work on the machine then slows down both alike.
+
+`--plain` adds plain Spark SQL (see `plain_spark`), `--spark MASTER` the screening there; an export
+that is there already has one NDJSON file for each type.
 """
 
 from __future__ import annotations
@@ -17,9 +22,19 @@ import sys
 import tempfile
 import threading
 import time
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
+from cds.assess import load_content
+from cds.cohort.judging import Found, Judge
+from cds.cohort.lines import read_line
+from cds.cohort.scan import LATE
+from cds.content.bundled import bundled_content
+from cds.core.when import Evaluation
+from cds.fhir.record import record_from_resources
+from cds.fhir.retrieved import COMPLETE, KINDS
 from tests.benchmarks.charts import DAY, write_export
 from tests.benchmarks.floor import run_floor
 
@@ -49,6 +64,39 @@ def screened(export: Path, out: Path, workers: int, *more: str) -> Spent:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Spent(seconds, cpu, memory.peak / 1e6)
+
+
+_JUDGED = 3_000
+"""Charts that are held in memory for judging alone."""
+
+
+def judged(export: Path) -> float:
+    """Charts for each second of CPU, from lines in memory to determinations; no file, no table."""
+    content = load_content([bundled_content()])
+    coverage = dict.fromkeys(KINDS.values(), COMPLETE)
+    judge = Judge(content, Evaluation.of(DAY, ZoneInfo("UTC")), coverage)
+    charts = _charts(export)
+    began = time.process_time()
+    found = Found()
+    for patient, (early, late) in charts.items():
+        if not judge.glance(patient, early, found):
+            judge.add(record_from_resources(early + late, coverage), found)
+    return len(charts) / (time.process_time() - began)
+
+
+def _charts(export: Path) -> dict[str, tuple[list[bytes], list[bytes]]]:
+    """The lines of the first charts: those that may show a target diagnosis, and the others."""
+    charts: dict[str, tuple[list[bytes], list[bytes]]] = {}
+    with (export / "Patient.ndjson").open("rb") as lines:
+        for line in islice(lines, _JUDGED):
+            charts[read_line(line).patient or ""] = ([line], [])
+    for path in sorted(export.glob("*.ndjson")):
+        with path.open("rb") as lines:
+            for line in lines:
+                read = read_line(line)
+                if read.kind != "Patient" and read.patient in charts:
+                    charts[read.patient][read.kind in LATE].append(line)
+    return charts
 
 
 class _Memory(threading.Thread):
@@ -84,34 +132,56 @@ def main() -> None:
     asked = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    asked.add_argument("counts", type=int, nargs="+")
+    asked.add_argument("counts", type=int, nargs="*")
+    asked.add_argument("--export", type=Path, help="an export that is there already")
     asked.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     asked.add_argument("--spark", metavar="MASTER", help="also there, by the wall clock")
+    asked.add_argument("--plain", action="store_true", help="also plain Spark SQL")
     given = asked.parse_args()
     sys.stdout.write(
-        "| charts | MB | floor, patients/s/core | screen, patients/s/core | ratio | s | peak MB |\n"
-        "| --- | --- | --- | --- | --- | --- | --- |\n"
+        "| charts | MB | floor | judging alone | screen | screen : floor | s | peak MB |\n"
+        "| --- | --- | --- | --- | --- | --- | --- | --- |\n"
     )
+    if given.export is not None:
+        _measure(given.export, given)
     for count in given.counts:
         with tempfile.TemporaryDirectory() as folder:
             export = Path(folder) / "export"
             write_export(export, count)
-            size = sum(path.stat().st_size for path in export.iterdir()) / 1e6
-            began = time.process_time()
-            answers = run_floor(export, DAY)
-            floor = time.process_time() - began
-            spent = screened(export, Path(folder) / "out", given.workers)
-            if given.spark:
-                on_spark = screened(export, Path(folder) / "there", 1, "--spark", given.spark)
-                sys.stdout.write(f"{count} on Spark {given.spark}: {on_spark.seconds:.1f} s\n")
-            if len(answers) != count:
-                message = f"the floor answered for {len(answers)} of {count} charts."
-                raise SystemExit(message)
-            sys.stdout.write(
-                f"| {count} | {size:.0f} | {count / floor:.0f} | {count / spent.cpu:.0f} "
-                f"| {floor / spent.cpu:.2f} | {spent.seconds:.1f} | {spent.peak:.0f} |\n"
-            )
-            sys.stdout.flush()
+            _measure(export, given)
+
+
+def _measure(export: Path, given: argparse.Namespace) -> None:
+    """Print the figures of one export."""
+    size = sum(path.stat().st_size for path in export.iterdir()) / 1e6
+    before, count = _floor(export)
+    with tempfile.TemporaryDirectory() as folder:
+        spent = screened(export, Path(folder) / "out", given.workers)
+        if given.spark:
+            there = screened(export, Path(folder) / "there", 1, "--spark", given.spark)
+            sys.stdout.write(f"{count} on Spark {given.spark}: {there.seconds:.1f} s\n")
+    floor = (before + _floor(export)[0]) / 2
+    sys.stdout.write(
+        f"| {count} | {size:.0f} | {count / floor:.0f} | {judged(export):.0f} "
+        f"| {count / spent.cpu:.0f} | {floor / spent.cpu:.2f} | {spent.seconds:.1f} "
+        f"| {spent.peak:.0f} |\n"
+    )
+    if given.plain:
+        from tests.benchmarks.plain_spark import run_plain  # noqa: PLC0415 - needs Java
+
+        plain = run_plain(export, DAY, given.workers)
+        ratio = plain.cpu / spent.cpu
+        sys.stdout.write(
+            f"plain Spark SQL: {count / plain.cpu:.0f} patients/s/core; screen is {ratio:.2f} ×\n"
+        )
+    sys.stdout.flush()
+
+
+def _floor(export: Path) -> tuple[float, int]:
+    """Seconds of CPU that the floor takes, and how many charts it answered for."""
+    began = time.process_time()
+    answers = run_floor(export, DAY)
+    return time.process_time() - began, len(answers)
 
 
 if __name__ == "__main__":
