@@ -27,13 +27,16 @@ _SEXES = {"male": "men: ", "female": "women: ", None: ""}
 
 
 def changed_form(old: Characteristic, new: Characteristic, labels: Mapping[str, str]) -> list[str]:
-    """One phrase for each difference; empty where the forms are the same."""
+    """One phrase for each difference; empty where the forms ask the same."""
     if old == new:
         return []
     pairs, gone, come = _paired(list(_leaves(old)), list(_leaves(new)))
     says = [phrase for one, other in pairs for phrase in _leaf(one, other, labels)]
-    if not gone and not come and _shape(old) != _shape(new):
-        says.append(f"its parts are joined otherwise: {_shape(old)} → {_shape(new)}")
+    if _joined_otherwise(old, new, pairs):
+        was, now = _sketch(old), _sketch(new)
+        if was == now:
+            was, now = _whole(old, labels), _whole(new, labels)
+        says.append(f"its parts are joined otherwise: {was} → {now}")
     says += [f"no longer asked: {_words(leaf, labels)}" for leaf in gone]
     says += [f"now asked: {_words(leaf, labels)}" for leaf in come]
     return says
@@ -47,16 +50,47 @@ def _leaves(form: Characteristic) -> Iterator[Characteristic]:
         yield form
 
 
-def _shape(form: Characteristic) -> str:
-    """How the parts are joined: 'any of (1, all of (2, 3))'."""
-    count = iter(range(1, 1000))
+def _joined_otherwise(old: Characteristic, new: Characteristic, pairs: Sequence[Pair]) -> bool:
+    """Whether the leaves that both have are joined in another way; order does not matter."""
+    numbers: dict[str, int] = {}
+    of_old: dict[str, list[int]] = {}
+    of_new: dict[str, list[int]] = {}
+    for one, other in pairs:
+        number = numbers.setdefault(repr(one), len(numbers))
+        of_old.setdefault(repr(one), []).append(number)
+        of_new.setdefault(repr(other), []).append(number)
+    return _joining(old, of_old) != _joining(new, of_new)
 
-    def said(part: Characteristic) -> str:
-        if type(part) in _GROUPS:
-            return f"{_GROUPS[type(part)]} ({', '.join(said(one) for one in part.parts())})"
-        return str(next(count))
 
-    return said(form)
+def _joining(form: Characteristic, numbers: dict[str, list[int]]) -> str:
+    """How the numbered leaves are joined; parts in order of their text, lone parts by themselves.
+
+    Leaves without a number are left out; each number is used up once.
+    """
+    if type(form) not in _GROUPS:
+        left = numbers.get(repr(form))
+        return str(left.pop(0)) if left else ""
+    parts = sorted(filter(None, (_joining(part, numbers) for part in form.parts())))
+    if not parts or (len(parts) == 1 and not isinstance(form, Not)):
+        return "".join(parts)
+    return f"{_GROUPS[type(form)]}({','.join(parts)})"
+
+
+def _sketch(form: Characteristic) -> str:
+    """'any of (ANC, all of (bone marrow involvement, ANC))'."""
+    if type(form) in _GROUPS:
+        return f"{_GROUPS[type(form)]} ({', '.join(_sketch(part) for part in form.parts())})"
+    return str(getattr(form, "label", "") or getattr(form, "question", "") or _kind_word(form))
+
+
+def _kind_word(form: Characteristic) -> str:
+    return type(form).__name__.lower()
+
+
+def _whole(form: Characteristic, labels: Mapping[str, str]) -> str:
+    if type(form) in _GROUPS:
+        return f"{_GROUPS[type(form)]} ({'; '.join(_whole(part, labels) for part in form.parts())})"
+    return _words(form, labels)
 
 
 def _paired(
