@@ -545,3 +545,25 @@ def test_who_launched_goes_by_the_best_name_that_the_ehr_gives(
     client = service().test_client()
     page = client.get(launched(client, ehr).location.removeprefix(SERVICE))
     assert f"You are {shown}" in words(page)
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [Behaviour(algorithm="RS384"), Behaviour(names_key=False)],
+    ids=["RS384", "one key without a name"],
+)
+def test_id_tokens_as_other_ehrs_sign_them_are_taken(
+    service: Callable[..., Flask], ehr: Ehr, behaviour: Behaviour
+) -> None:
+    ehr.authorizing.behaviour = behaviour
+    assert launched(service().test_client(), ehr).status_code == 303
+
+
+def test_an_id_token_of_another_key_is_refused(
+    service: Callable[..., Flask], ehr: Ehr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = ehr.authorizing.keys()
+    monkeypatch.setattr(Authorizing, "keys", lambda _: published)
+    ehr.authorizing.key = rsa.generate_private_key(65_537, 2_048)
+    answer = launched(service().test_client(), ehr)
+    assert (answer.status_code, "id-token" in words(answer)) == (502, True)

@@ -73,10 +73,9 @@ def user_of(
         raise LaunchFault(Why.IDENTITY)
     try:
         keys = jwt.PyJWKSet.from_json(fetch(pending.jwks_uri).decode())
-        key = keys[jwt.get_unverified_header(id_token).get("kid", "")]
         claims: dict[str, Any] = jwt.decode(
             id_token,
-            key,
+            _key(keys, jwt.get_unverified_header(id_token).get("kid")).key,
             algorithms=_ALGORITHMS,
             audience=client_id,
             issuer=pending.issuer,
@@ -90,6 +89,11 @@ def user_of(
     if claims.get("nonce") != pending.nonce:
         raise LaunchFault(Why.IDENTITY)
     return User(f"{pending.issuer}|{claims['sub']}", _name(claims), _reference(claims))
+
+
+def _key(keys: jwt.PyJWKSet, kid: str | None) -> jwt.PyJWK:
+    """The key that a token names; an EHR with one key need not name it."""
+    return keys.keys[0] if kid is None and len(keys.keys) == 1 else keys[kid or ""]
 
 
 def named(user: User, read: Callable[[str], bytes]) -> User:

@@ -44,6 +44,8 @@ class Behaviour:
     nonce: str | None = None
     issuer: str | None = None
     methods: tuple[str, ...] = ("S256",)
+    algorithm: str = "RS256"
+    names_key: bool = True
     padding: int = 0
 
 
@@ -138,7 +140,8 @@ class Authorizing:
     def keys(self) -> dict[str, Any]:
         """The JWK Set that id tokens are verified with."""
         jwk = jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
-        return {"keys": [jwk | {"kid": "one", "use": "sig", "alg": "RS256"}]}
+        named = {"kid": "one"} if self.behaviour.names_key else {}
+        return {"keys": [jwk | named | {"use": "sig"}]}
 
     def _is_registered(
         self, sent: Mapping[str, str], basic: tuple[str, str] | None, endpoint: str
@@ -189,4 +192,5 @@ class Authorizing:
         }
         if self.behaviour.name is not None:
             claims["name"] = self.behaviour.name
-        return jwt.encode(claims, self.key, "RS256", headers={"kid": "one"})
+        headers = {"kid": "one"} if self.behaviour.names_key else None
+        return jwt.encode(claims, self.key, self.behaviour.algorithm, headers=headers)
