@@ -1,8 +1,8 @@
 """A PostgreSQL server of one's own, until it is told to stop: nothing of it stays.
 
 It listens on a socket in a temporary folder and on no port. Where this runs as root, the server
-runs as the user `postgres`, because PostgreSQL refuses to be root. The first line on standard
-output is the SQLAlchemy URL of its database.
+runs as the user `postgres`, or `nobody`, because PostgreSQL refuses to be root. The first line on
+standard output is the SQLAlchemy URL of its database.
 
     python tools/postgresql.py
     python tools/postgresql.py --fast     # does not wait for the disk, for tests
@@ -19,8 +19,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
-_USER = "postgres"
+_USERS = ("postgres", "nobody")  # Debian's package makes the first one
 _SECONDS = 60.0
 
 
@@ -35,13 +36,14 @@ def programs() -> Path:
     raise SystemExit(message)
 
 
-def unprivileged(folder: Path) -> str | None:
-    """The user that the server runs as, who then owns the folder; None: who runs this."""
+def unprivileged(folder: Path) -> dict[str, Any]:
+    """How a program is started so that it is not root; the folder then belongs to that user."""
     if os.geteuid() != 0:
-        return None
-    user = pwd.getpwnam(_USER)
+        return {}
+    known = {one.pw_name: one for one in pwd.getpwall()}
+    user = next(known[name] for name in _USERS if name in known)
     os.chown(folder, user.pw_uid, user.pw_gid)
-    return _USER
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
 def main() -> None:
@@ -50,15 +52,12 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, stop)  # inherited below, and unblocked there
     with tempfile.TemporaryDirectory(prefix="trial-cds-pg-") as name:
         folder = Path(name)
-        user, bin_ = unprivileged(folder), programs()
-        groups: list[int] | None = None if user is None else []
+        rights, bin_ = unprivileged(folder), programs()
 
         def start(*command: str) -> subprocess.Popen[bytes]:
             return subprocess.Popen(
                 command,
-                user=user,
-                group=user,
-                extra_groups=groups,
+                **rights,
                 cwd=folder,
                 stdout=sys.stderr.fileno(),
                 restore_signals=True,
