@@ -29,7 +29,7 @@ RUN /builder/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel
     && /venv/bin/pip uninstall --yes pip
 
 FROM python:3.11-slim
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin trial-cds \
+RUN useradd --system --user-group --uid 10001 --no-create-home --shell /usr/sbin/nologin trial-cds \
     && install -d -o trial-cds -g trial-cds -m 0700 /var/lib/trial-cds
 COPY --from=build /venv /venv
 # The store and the site keys: a volume, or nothing survives the container.
