@@ -383,7 +383,7 @@ class Settings:
     show_all: bool = _setting(_switch, "cards for ineligible trials too", default=False)
     trials_off: tuple[str, ...] = _setting(_trials, "trials that give no card", ())
     workers: int = _setting(_whole(1, 256), "processes that answer", 2)
-    threads: int = _setting(_whole(1, 256), "calls that each process answers at the same time", 8)
+    threads: int = _setting(_whole(1, 256), "calls that each process answers at the same time", 32)
 
 
 def variable(setting: str) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
 _GRACE_SECONDS = 30
-_FEWEST_SPARE = 8
+_SPARE = 8
 
 
 class _Server(BaseApplication):  # type: ignore[misc] # gunicorn ships no types
@@ -60,8 +60,8 @@ def run(  # noqa: PLR0913 - each is one switch, by keyword
     `ready` is called once, when calls can come. On SIGHUP `renew` makes another application, which
     takes over; None: this one stays.
 
-    `threads` calls are answered at the same time in each process; as many threads again are there
-    to tell the others at once that they must come back. `patience`: seconds that one request may
+    `threads` calls are answered at the same time in each process; a few more threads are there to
+    tell the others at once that they must come back. `patience`: seconds that one request may
     take to arrive and be answered.
     """
     _Server(
@@ -69,7 +69,7 @@ def run(  # noqa: PLR0913 - each is one switch, by keyword
         {
             "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
             "workers": workers,
-            "threads": threads + max(threads, _FEWEST_SPARE),
+            "threads": threads + _SPARE,
             "worker_class": worker_class(patience),
             "preload_app": True,
             "graceful_timeout": _GRACE_SECONDS,

@@ -301,7 +301,7 @@ if __name__ == "__main__":
     asked = argparse.ArgumentParser(description="Serve the floor as `trial-cds serve` is served.")
     asked.add_argument("--port", type=int, required=True)
     asked.add_argument("--workers", type=int, default=2)
-    asked.add_argument("--threads", type=int, default=8)
+    asked.add_argument("--threads", type=int, default=32)
     given = asked.parse_args()
     run(
         cast("Flask", app),

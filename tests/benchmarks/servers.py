@@ -102,7 +102,7 @@ def running(command: Sequence[str], port: int, **environment: str) -> Iterator[S
 
 
 @contextmanager
-def service(*, workers: int = 2, threads: int = 8, **settings: str) -> Iterator[Server]:
+def service(*, workers: int = 2, threads: int = 32, **settings: str) -> Iterator[Server]:
     """`trial-cds serve` on the day of the benchmark, with more settings (without their prefix)."""
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
@@ -124,7 +124,7 @@ def service(*, workers: int = 2, threads: int = 8, **settings: str) -> Iterator[
 
 
 @contextmanager
-def floor(*, workers: int = 2, threads: int = 8) -> Iterator[Server]:
+def floor(*, workers: int = 2, threads: int = 32) -> Iterator[Server]:
     """The bare service under the same server as `trial-cds serve`."""
     port = free_port()
     command = [sys.executable, "-m", "tests.benchmarks.bare", "--port", str(port)]

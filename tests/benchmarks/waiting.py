@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 _CORES = 2
 _WAITS = (50, 200, 1000)
-_THREADS = (4, 8, 16, 32)
-_SECONDS = 6.0
+_THREADS = (8, 16, 32)
+_SECONDS = 5.0
 
 
 class Waited(NamedTuple):
@@ -121,9 +121,9 @@ def waiting(waits: Sequence[int] = _WAITS, threads: Sequence[int] = _THREADS) ->
 _GUNICORN = ["-m", "gunicorn", "tests.benchmarks.wsgi:app", "--preload", "--workers", "2"]
 SERVERS = {
     "gunicorn sync, 2": [*_GUNICORN, "--worker-class", "sync"],
-    "gunicorn gthread, 2 × 16": [*_GUNICORN, "--worker-class", "gthread", "--threads", "16"],
+    "gunicorn gthread, 2 × 32": [*_GUNICORN, "--worker-class", "gthread", "--threads", "32"],
     "granian, 2 × 1": ["granian", "1"],
-    "granian, 2 × 16": ["granian", "16"],
+    "granian, 2 × 32": ["granian", "32"],
 }
 
 
@@ -161,9 +161,9 @@ def servers() -> Iterator[str]:
                 one = measured(server, base, connections=32)
             first = f"{load.rate:.0f} | {load.p50:.0f} | {load.p99:.0f} | {load.cpu:.1f}"
             yield f"| {name} | {first} | {_cells(one)}"
-        with service(workers=2, threads=16, FHIR_ALLOW=base) as server:
+        with service(workers=2, threads=32, FHIR_ALLOW=base) as server:
             server.post(bodies, 30)
             load = wrk(server, bodies, connections=16, seconds=_SECONDS)
             one = measured(server, base, connections=32)
         first = f"{load.rate:.0f} | {load.p50:.0f} | {load.p99:.0f} | {load.cpu:.1f}"
-        yield f"| trial-cds serve, 2 × 16 | {first} | {_cells(one)}"
+        yield f"| trial-cds serve, 2 × 32 | {first} | {_cells(one)}"
