@@ -24,6 +24,7 @@ _CONSO_WIDTH, _REL_WIDTH = 18, 16
 _RXCUI, _SAB, _TTY, _STR, _SUPPRESS = 0, 11, 12, 14, 16
 _FIRST, _SECOND, _RELA, _REL_SAB, _REL_SUPPRESS = 0, 4, 7, 10, 14
 _OURS = "RXNORM"
+_OWN_CELL = f"|{_OURS}|"
 # What a concept is made of: relation → whether it points from the whole to its part.
 _PARTS = {
     "has_ingredient": True, "ingredient_of": False,
@@ -143,6 +144,8 @@ def _rows(
         raise ContentFaults([Fault(f"{source.name}/{name}", 1, "There is no such file.", cure)])
     try:
         for number, line in enumerate(files[name], start=1):
+            if number > 1 and _OWN_CELL not in line:
+                continue  # most rows are of other sources; the first shows whether it is RxNorm's
             cells = line.rstrip("\r\n").split("|")
             if len(cells) != width + 1 or cells[width]:
                 says = f"The row has {len(cells) - 1} columns, RxNorm's {name} has {width}."
