@@ -151,6 +151,11 @@ class FhirConnection:
         self._session.end()
 
     @property
+    def by_category(self) -> bool:
+        """Whether the settings say that this server wants a category with each such search."""
+        return self._servers.by_category
+
+    @property
     def bytes_received(self) -> int:
         """How many bytes of answers this hook call has read so far."""
         return self._session.received

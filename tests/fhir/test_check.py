@@ -155,6 +155,15 @@ def test_a_second_page_is_tried(*, by_category: bool) -> None:
     ].found  # fmt: skip
 
 
+def test_a_dialect_that_asks_by_category_is_no_gap() -> None:
+    app = create_fhir_app(with_observations(3), faults=Faults(needs_category=True))
+    with serving(app) as base:
+        servers = FhirServers([(base, None)], by_category=True)
+        with servers.connect(base, None, Deadline.after(20)) as connection:
+            found = check_server(connection, base, (), PATIENT)
+    assert {one.verdict for one in found} == {Verdict.FINE}
+
+
 def test_next_links_that_lead_elsewhere_are_found_out_by_trying() -> None:
     faults = Faults(alias="https://inside.example/r4")
     found = checked(create_fhir_app(with_observations(3), faults=faults), patient=PATIENT)

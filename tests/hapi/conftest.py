@@ -370,6 +370,7 @@ def service(
         ),
         "TRIAL_CDS_ON": "2026-03-01",
         "TRIAL_CDS_SHOW_ALL": "yes",
+        "TRIAL_CDS_RESEARCH_RECORDS": "yes",
         # A busy machine shall not make these answers partial; one test holds the usual four.
         "TRIAL_CDS_DEADLINE_SECONDS": "30",
         "TRIAL_CDS_DATABASE_URL": f"sqlite:///{store}",

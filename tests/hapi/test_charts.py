@@ -152,6 +152,28 @@ def test_ids_with_a_prefix_change_nothing_but_the_references(
     assert said["trials"][1]["overall"] == "potentially-eligible"
 
 
+@pytest.mark.parametrize("joined", [False, True])
+def test_a_trial_that_the_server_says_was_joined_gives_no_card(
+    service: Any, server: Any, stories: Any, determined_by: Any, *, joined: bool
+) -> None:
+    # Two patients: HAPI answers a search that it has just answered from its cache.
+    story, name = stories["two-trials"], f"both-{joined}"
+    text = json.dumps(story.bundle, default=float).replace(story.name, name)
+    study = {"resourceType": "ResearchStudy", "id": f"{name}-study", "status": "active"}
+    subject = {
+        "resourceType": "ResearchSubject",
+        "id": f"{name}-subject",
+        "status": "on-study",
+        "study": {"reference": f"ResearchStudy/{name}-study"},
+        "individual": {"reference": f"Patient/{name}"},
+    }
+    server.keep([entry["resource"] for entry in json.loads(text)["entry"]])
+    if joined:
+        server.keep([study | {"identifier": [{"value": "NCT07137884"}]}, subject])
+    cards = set(determined_by(service.hook(name, server.base)[1]))
+    assert cards == ({"NCT05490667"} if joined else {"NCT05490667", "NCT07137884"})
+
+
 def test_links_to_an_address_that_is_not_listed_leave_the_chart_incomplete(
     server: Any, stories: Any, from_server: Any
 ) -> None:
