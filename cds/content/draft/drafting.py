@@ -18,7 +18,7 @@ from cds.content.draft.tokens import Word, tokens
 from cds.content.fault import ContentFaults, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from cds.content.draft.lexicon import Lexicon
     from cds.content.draft.study import Study
@@ -100,12 +100,13 @@ def draft(study: Study, lexicon: Lexicon) -> Draft:
     sentences = _read(text, cut, lexicon)
     for sentence, why in unsettled(sentences):
         sentence.found, sentence.why = [], why
-    criteria, ledger = _written(text, cut, sentences)
+    labels = lexicon.terminology.labels
+    criteria, ledger = _written(text, cut, sentences, labels)
     if not criteria:
         cure = "Look at the page: something must stand below its headings."
         says = "The eligibility section holds no sentence."
         raise ContentFaults([Fault(study.page, 1, says, cure)])
-    criteria = _with_header(study, criteria)
+    criteria = _with_header(study, criteria, labels)
     return Draft(study, tuple(criteria), tuple(ledger), _target(study, criteria))
 
 
@@ -175,7 +176,7 @@ def _unbound(body: list[Word], *, excluding: bool) -> list[Word]:
 
 
 def _written(
-    text: Plain, cut: Sequence[Piece], sentences: Sequence[Sentence]
+    text: Plain, cut: Sequence[Piece], sentences: Sequence[Sentence], labels: Mapping[str, str]
 ) -> tuple[list[Drafted], list[Entry]]:
     by_place = {sentence.piece.first: sentence for sentence in sentences}
     numbers: Counter[str] = Counter()
@@ -193,14 +194,16 @@ def _written(
             section = piece.section or "inclusion"
             numbers[section] += 1
             number = f"{section[0].upper()}{numbers[section]:02}"
-            made = list(_criteria(text, sentence, number, section))
+            made = list(_criteria(text, sentence, number, section, labels))
             criteria += made
             became = "proposed" if any(one.computed for one in made) else "human"
             ledger.append(Entry(*where, quote, became, tuple(one.id for one in made), sentence.why))
     return criteria, ledger
 
 
-def _criteria(text: Plain, sentence: Sentence, number: str, section: str) -> Iterator[Drafted]:
+def _criteria(
+    text: Plain, sentence: Sentence, number: str, section: str, labels: Mapping[str, str]
+) -> Iterator[Drafted]:
     """The criteria of one sentence, each with its part of the words."""
     if not sentence.found:
         yield Drafted(number, section, sentence.quote, HUMAN, review(sentence.quote))
@@ -208,7 +211,7 @@ def _criteria(text: Plain, sentence: Sentence, number: str, section: str) -> Ite
     for letter, (proposal, quote) in zip(_letters(), _quoted(text, sentence), strict=False):
         key = number + letter if len(sentence.found) > 1 else number
         form = proposal.form or review(quote)
-        says = HUMAN if "review" in form else reading(form)
+        says = HUMAN if "review" in form else reading(form, labels)
         yield Drafted(key, section, quote, says, form)
 
 
@@ -230,7 +233,7 @@ def _letters() -> Iterator[str]:
     yield from (one + two for one in letters for two in letters)
 
 
-def _with_header(study: Study, criteria: list[Drafted]) -> list[Drafted]:
+def _with_header(study: Study, criteria: list[Drafted], labels: Mapping[str, str]) -> list[Drafted]:
     """The criteria, with what the registry's header asks for and the text does not say."""
     found = list(criteria)
     last = max((int(n[0]) for one in found if one.section == "inclusion"
@@ -244,7 +247,7 @@ def _with_header(study: Study, criteria: list[Drafted]) -> list[Drafted]:
             continue
         last += 1
         end = max((at for at, one in enumerate(found) if one.section == "inclusion"), default=-1)
-        says = reading(form) if "review" not in form else HUMAN
+        says = reading(form, labels) if "review" not in form else HUMAN
         found.insert(end + 1, Drafted(f"I{last:02}", "inclusion", field, says, form))
     return found
 

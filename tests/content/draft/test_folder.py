@@ -108,8 +108,8 @@ def test_ages_and_sex_come_from_the_header_where_the_text_is_silent(
 ) -> None:
     folder = loaded(write(answer(sex="FEMALE", minimumAge="6 Months"), tmp_path, names), names)
     said = {one.text: one.reading for one in folder.trial.criteria}
-    assert said["70 Years"] == "Drafted: completed years of age at most 70."
-    assert said["FEMALE"] == "Drafted: recorded sex female."
+    assert said["70 Years"] == "Completed years of age are at most 70."
+    assert said["FEMALE"] == "The recorded sex is female."
     assert said["6 Months"] == "A human decides."
     assert said["Age \\>= 12 years"].endswith("at least 12.")
 
@@ -118,7 +118,7 @@ def test_a_bound_that_text_and_header_give_alike_is_one_criterion(
     tmp_path: Path, names: Lexicon
 ) -> None:
     folder = loaded(write(answer(maximumAge=None), tmp_path, names), names)
-    aged = [one for one in folder.trial.criteria if "age" in one.reading]
+    aged = [one for one in folder.trial.criteria if "years of age" in one.reading]
     assert [(one.text, one.also) for one in aged] == [("Age \\>= 12 years", ("12 Years",))]
 
 
