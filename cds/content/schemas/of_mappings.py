@@ -19,6 +19,7 @@ from cds.content.mappings import (
     ROUTES,
 )
 from cds.content.schemas.parts import (
+    NUMBER,
     Schema,
     agreed,
     described,
@@ -35,6 +36,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cds.core.terminology import Terminology
+
+
+_UNIT_TABLES: Mapping[str, Mapping[str, Schema]] = {
+    "units.tsv": {
+        "text": described(text(), "a unit as laboratories write it"),
+        "ucum": described(text(), "what it is in UCUM"),
+        "case": described(word("any", "exact"), "whether capitals matter"),
+        "source": {"type": "string"},
+    },
+    "unit_factors.tsv": {
+        "analyte": text(),
+        "unit": {"type": "string"},
+        "molar_mass": pattern(rf"({NUMBER})?"),
+        "ucum": text(),
+        "multiply": number(),
+    },
+}
 
 
 def labs_schema() -> Schema:
@@ -85,6 +103,7 @@ def tables_schema(terminology: Terminology) -> Schema:
         if name in {"conditions.tsv", "procedures.tsv"}:
             columns["system"] = {"enum": systems}
         defs[name] = table(columns, header) | _codes_of(name)
+    defs |= {name: table(columns, columns) for name, columns in _UNIT_TABLES.items()}
     refs = [{"$ref": f"#/$defs/{name}"} for name in defs]
     return document("Rows of the mapping tables (mappings/*.tsv)", {"anyOf": refs}, defs)
 
