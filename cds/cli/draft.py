@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from cds.cli.fetching import IS_ID, fetched_study
 from cds.cli.site import content_folders, settings_of_site, stop, today
 
 if TYPE_CHECKING:
     from cds.content.draft import Draft, Study
-
-_REGISTRY = "https://clinicaltrials.gov/api/v2/studies/"
-_ID = re.compile(r"NCT\d{8}")
-_MOST_BYTES = 5_000_000
-_SECONDS = 5, 20
 
 
 @click.command()
@@ -110,29 +105,11 @@ def _study(source: str, read: str) -> Study:
     from cds.content.draft import read_study, study_of_json
 
     path = Path(source)
-    if path.exists() or not _ID.fullmatch(source):
+    if path.exists() or not IS_ID.fullmatch(source):
         if not path.is_file():
             stop(f"{source} is neither a file nor a trial's id such as NCT01234567.")
         return read_study(path, read=read)
-    return study_of_json(_fetched(source), f"{source}.json", read=read)
-
-
-def _fetched(trial: str) -> bytes:
-    """The study as the registry's API gives it; stops with one sentence where it does not."""
-    import requests
-
-    url = f"{_REGISTRY}{trial}"
-    otherwise = f"Save {url} as a file and give that, or copy the page into a text file."
-    try:
-        with requests.get(url, timeout=_SECONDS, allow_redirects=False, stream=True) as answer:
-            if answer.status_code != requests.codes.ok:
-                stop(f"clinicaltrials.gov answers {answer.status_code} for {trial}. {otherwise}")
-            data = answer.raw.read(_MOST_BYTES + 1, decode_content=True)
-    except (requests.RequestException, OSError):
-        stop(f"clinicaltrials.gov cannot be reached from here. {otherwise}")
-    if len(data) > _MOST_BYTES:
-        stop(f"{trial} is larger than any study. {otherwise}")
-    return bytes(data)
+    return study_of_json(fetched_study(source), f"{source}.json", read=read)
 
 
 def _summary(made: Draft, folder: Path) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import click
 
+from cds.cli.fetching import IS_ID, fetched_study
 from cds.cli.site import content_folders, load, settings_of_site, stop
 
 
@@ -72,34 +74,51 @@ def rxnorm(source: Path, out: Path | None) -> None:
 
 
 @refresh.command()
-@click.argument(
-    "studies", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
-)
-def registry(studies: tuple[Path, ...]) -> None:
+@click.argument("studies", nargs=-1, required=True, metavar="STUDY.json|NCT…")
+def registry(studies: tuple[str, ...]) -> None:
     """Take recruitment statuses over from the registry, and say which pages changed.
 
-    STUDIES are files as https://clinicaltrials.gov/api/v2/studies/NCT… gives them out. A new status
-    needs no new signature; a changed eligibility text needs a person.
+    Studies are files as https://clinicaltrials.gov/api/v2/studies/NCT… gives them out, or ids that
+    are fetched from there. A new status needs no new signature; a changed eligibility text needs a
+    person.
 
     \b
     Example:
       trial-cds refresh registry NCT00000000.json
+      trial-cds refresh registry NCT05490667
     """
+    with tempfile.TemporaryDirectory(prefix="trial-cds-") as folder:
+        for study in studies:
+            _take_over(_file_of(study, Path(folder)))
+
+
+def _file_of(study: str, folder: Path) -> Path:
+    """The file of a study, fetched first where an id is given."""
+    path = Path(study)
+    if path.is_file():
+        return path
+    if not IS_ID.fullmatch(study):
+        stop(f"{study} is neither a file nor a trial's id such as NCT01234567.")
+    fetched = folder / f"{study}.json"
+    fetched.write_bytes(fetched_study(study))
+    return fetched
+
+
+def _take_over(path: Path) -> None:
     from cds.content.fault import ContentFaults
     from cds.content.registry import changed_page, read_study, take_status
 
     settings = settings_of_site()
-    for path in studies:
-        try:
-            study = read_study(path)
-            (loaded,) = load(settings, [study.id]).folders
-            says = take_status(loaded, study)
-            changed = changed_page(loaded, study)
-        except ContentFaults as problem:
-            stop(str(problem.faults[0]))
-        except OSError as problem:
-            stop(f"{problem.filename}: {(problem.strerror or 'cannot be used').lower()}.")
-        same = loaded.trial.recruitment
-        click.echo(f"{study.id}: {says or f'{same.status} ({same.as_of}), as before'}")
-        for line in changed:
-            click.echo(f"  {line}")
+    try:
+        study = read_study(path)
+        (loaded,) = load(settings, [study.id]).folders
+        says = take_status(loaded, study)
+        changed = changed_page(loaded, study)
+    except ContentFaults as problem:
+        stop(str(problem.faults[0]))
+    except OSError as problem:
+        stop(f"{problem.filename}: {(problem.strerror or 'cannot be used').lower()}.")
+    same = loaded.trial.recruitment
+    click.echo(f"{study.id}: {says or f'{same.status} ({same.as_of}), as before'}")
+    for line in changed:
+        click.echo(f"  {line}")

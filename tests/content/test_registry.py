@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from cds.cli import main
+from cds.cli import fetching, main
 from cds.content.bundled import bundled_content
 from cds.content.check import check_content
 from cds.content.trial_head import Effective
 from cds.content.writing import with_block
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 TRIAL = "NCT00000000"
@@ -94,6 +97,44 @@ def test_a_changed_eligibility_text_is_named_for_a_person_to_read(folder: Path) 
     done = refresh(study(folder, "RECRUITING", "Desmoid tumour of the wall. New sentence."))
     assert 'the source study.json does not say "Desmoid tumour."' in done.stdout
     assert 'Nothing claims "New sentence."' in done.stdout
+
+
+@pytest.fixture
+def registry(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A registry on this machine that knows the invented trial and no other."""
+    data = study(folder, "COMPLETED").read_bytes()
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            known = self.path == f"/{TRIAL}"
+            self.send_response(200 if known else 404)
+            self.end_headers()
+            self.wfile.write(data if known else b"")
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        monkeypatch.setattr(fetching, "REGISTRY", f"http://127.0.0.1:{server.server_port}/")
+        yield
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_study_is_fetched_by_its_id_where_the_network_allows() -> None:
+    done = CliRunner().invoke(main, ["refresh", "registry", TRIAL])
+    assert "Recruiting (2026-03-01) → Completed (2026-05-04)" in done.stdout
+    done = CliRunner().invoke(main, ["refresh", "registry", "NCT99999999"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "clinicaltrials.gov answers 404 for NCT99999999. Save http" in done.stderr
+
+
+def test_what_is_neither_a_file_nor_an_id_is_refused() -> None:
+    done = CliRunner().invoke(main, ["refresh", "registry", "no-such-file.json"])
+    assert done.exit_code == 2
+    assert "no-such-file.json is neither a file nor a trial's id" in done.stderr
 
 
 @pytest.mark.parametrize("text", ["{}", "no JSON", '{"protocolSection": []}'])
