@@ -198,7 +198,8 @@ def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     if not isinstance(connection, sqlite3.Connection):
         return
     connection.isolation_level = None  # transactions begin where _begin says so
-    for pragma in ("journal_mode=WAL", "foreign_keys=ON"):
+    # Pages of the file that each connection keeps in memory: half a megabyte instead of two.
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "cache_size=-512"):
         connection.execute(f"PRAGMA {pragma}")
 
 

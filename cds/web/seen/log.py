@@ -15,8 +15,9 @@ import warnings
 from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
-import structlog
 from gunicorn.glogging import Logger
+
+from cds.web.seen.lean import structlog  # isort: skip - before structlog loads anything
 from structlog.contextvars import bind_contextvars, clear_contextvars, merge_contextvars
 
 if TYPE_CHECKING:
