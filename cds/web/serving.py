@@ -11,6 +11,7 @@ from gunicorn.app.base import BaseApplication
 from cds.web.metrics import forget_worker
 from cds.web.reloading import RenewingArbiter
 from cds.web.seen.log import ServerLog
+from cds.web.seen.tracing import load_tracing, start_tracing
 from cds.web.worker import worker_class
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def run(  # noqa: PLR0913 - each is one switch, by keyword
     tell the others at once that they must come back. `patience`: seconds that one request may
     take to arrive and be answered.
     """
+    load_tracing()
     _Server(
         app,
         {
@@ -80,6 +82,7 @@ def run(  # noqa: PLR0913 - each is one switch, by keyword
             "logger_class": ServerLog,
             "loglevel": "warning",
             "when_ready": lambda _server: ready(),
+            "post_worker_init": lambda _worker: start_tracing(),
             "child_exit": lambda _server, worker: forget_worker(worker.pid),
         },
     ).run_renewing(renew)

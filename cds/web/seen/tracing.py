@@ -50,11 +50,21 @@ class Tracing:
 _tracing = Tracing()
 
 
+def load_tracing() -> bool:
+    """Import what tracing needs, before worker processes are forked; whether anything is traced."""
+    return bool(os.environ.get(ENDPOINT)) and is_installed()
+
+
+def start_tracing() -> None:
+    """Get ready in this process, so that its first call need not."""
+    _tracing.tracer()
+
+
 def is_installed() -> bool:
     """Whether the extra is there."""
     try:
-        import opentelemetry.exporter.otlp.proto.http  # noqa: PLC0415 - an extra
-        import opentelemetry.sdk.trace  # noqa: F401, PLC0415
+        import opentelemetry.exporter.otlp.proto.http.trace_exporter  # noqa: PLC0415 - an extra
+        import opentelemetry.sdk.trace.export  # noqa: F401, PLC0415
     except ImportError:
         return False
     return True
