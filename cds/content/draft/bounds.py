@@ -91,6 +91,7 @@ class Bounds:
             return None
         if parts(node, "echo") and key != "lvef":
             raise Unclear
+        self._check_again(key, node)
         bound = parts(node, "bound")[0]
         inner = parts(bound)[0]
         self._check_direction(key, inner)
@@ -110,6 +111,13 @@ class Bounds:
             return strict
         limited = {self.concept(one) for one in parts(parts(node, "lab_names")[0], "lab_name")}
         return self._relax(key, strict, limits, relaxed[0], extra, limited)
+
+    def _check_again(self, key: str, node: Node) -> None:
+        """Whether a bound that is said again in brackets, in another unit, is the same one."""
+        said = [self.amount(key, one) for one in parts(node, "again")]
+        bound = parts(parts(node, "bound")[0])[0]
+        if said and said != [self.amount(key, one) for one in parts(bound, "amount")]:
+            raise Unclear
 
     def _check_direction(self, key: str, node: Node) -> None:
         """Whether the text limits the end of the scale that it must mean."""

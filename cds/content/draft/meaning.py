@@ -24,6 +24,7 @@ _ITEMS = (
 )  # fmt: skip
 _SEROLOGY = ("virus", "virus_and_amount", "two_viruses")
 _BLOOD_PRESSURE = frozenset({"systolic_bp", "diastolic_bp"})
+_DEFINED_BY = {"hypertension": _BLOOD_PRESSURE, "thrombocytopenia": frozenset({"platelets"})}
 
 
 def proposals(
@@ -95,12 +96,26 @@ class _Meaning:
         for place, listed in enumerate(parts(tree, "excl_list", "incl_list")):
             items = parts(listed, *_ITEMS)
             if part(tree, "label") is not None and place == 0 and _kinds(items) - {"labs"}:
-                raise Unclear
+                raise Impossible
+            if place == 0:
+                self._check_label(tree, items)
             self._check_windows(items)
             if self.excluding:
                 self._check_list(listed, items)
             found += [one for item in items for one in self._item(item)]
         return found
+
+    def _check_label(self, tree: Node, items: Sequence[Node]) -> None:
+        """A finding before a bracket of limits is only a name for them where they define it.
+
+        "Heart failure (LVEF < 40 %)" needs both; "thrombocytopenia (platelets < 100)" does not.
+        """
+        label = part(tree, "label")
+        named = [] if label is None else terminals(label, "FINDING_NAME")
+        tested = {k for item in items for t in tokens_in(item) for k in word(t, self.words).keys}
+        for token in named:
+            if not tested <= _DEFINED_BY.get(word(token, self.words).keys[0], frozenset()):
+                raise Unclear
 
     def _intro(self, node: Node) -> None:
         said = parts(node, "window")
@@ -217,6 +232,8 @@ class _Meaning:
         either = bool(parts(listed, "either"))
         tests = [item for item in items if item.data in {"labs", "virus"}]
         if len(tests) > 1 and not either and not self._are_blood_pressures(tests):
+            raise Unclear
+        if tests and not either and any(item.data == "things" for item in items):
             raise Unclear
         bare = False
         for item in items:

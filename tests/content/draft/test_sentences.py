@@ -15,6 +15,7 @@ def lab(key: str, **rest: str) -> dict[str, str]:
 
 
 WANTED = [
+    ("Hemoglobin ≥ 90 g/L (9 g/dL)", [lab("hemoglobin", at_least="90 g/L")]),
     ("Hb≥90g/L", [lab("hemoglobin", at_least="90 g/L")]),
     ("Hemoglobin >/= 9 g/dL", [lab("hemoglobin", at_least="90 g/L")]),
     ("Hemoglobin \\>= 9.0 g/dL", [lab("hemoglobin", at_least="90 g/L")]),
@@ -108,6 +109,7 @@ HUMAN = [
     "QTcF ≤ 470 msec",
     # Numbers that were damaged, have no unit, or the wrong one.
     "Platelets ≥ 100.000/mm³",
+    "Hemoglobin ≥ 9 g/dL (8 g/dL)",
     "Platelets ≥ 100 x 10^12/L",
     "Platelets ≥ 100",
     "Hemoglobin ≥ 9 g/L",
@@ -165,6 +167,9 @@ HUMAN_EXCLUDED = [
     "Not receiving anticoagulants",
     "Platelets > 100 × 10^9/L",
     "HBsAg positive, HBV DNA > 2000 IU/mL",
+    "Heart failure (LVEF < 40%)",
+    "Liver cirrhosis (platelets < 100 x 10^9/L)",
+    "Uncontrolled hypertension, SBP > 150 mmHg",
     "Women who are pregnant, breastfeeding, or planning to become pregnant",
 ]
 
