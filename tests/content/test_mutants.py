@@ -127,7 +127,7 @@ def test_examples_lie_on_either_side_of_a_bound_and_a_window() -> None:
     rows = {in_yaml(rows) for rows, _ in examples(criterion(ANC))}
     for value in ("1.4", "1.5", "1.6"):
         for day in (AS_OF, date(2026, 2, 1), date(2026, 1, 31)):
-            assert f"[{{lab: anc, value: {value} 10*9/L, taken: {day}}}]" in rows
+            assert f'[{{lab: anc, value: "{value} 10*9/L", taken: {day}}}]' in rows
 
 
 def test_an_example_is_written_as_a_case_can_hold_it() -> None:
