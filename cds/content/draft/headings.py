@@ -26,7 +26,11 @@ _EXCLUDES = word_set("excluding")
 _QUALIFIERS = word_set("qualifying")
 _ANCHORS = word_set("anchors")
 _CHANGES = word_set("scope")
+_ANNOUNCING = word_set("announcing")
+_SUBHEADING = word_set("subheading")
+_AGAINST = frozenset({"excluded", "exclude", "exclusion", "ineligible", "cannot"})
 _LONGEST = 30
+_FEW = 6
 
 
 class Level(IntEnum):
@@ -80,7 +84,9 @@ class Headings:
         if len(look_backs) > 1:
             level = Level.CLOSED
         look_back = look_backs[0] if look_backs else None
-        asks_nothing = False
+        asks_nothing = not piece.mark and is_subheading(quote)
+        if asks_nothing:
+            return Scope(level, look_back, heading=True)
         if quote.rstrip().endswith(":") or _announces(quote):
             frame = _frame(piece, quote)
             self.frames.append(frame)
@@ -124,6 +130,22 @@ def _announces(quote: str) -> bool:
     return "following" in words and len(words) <= _LONGEST and quote.rstrip()[-1:] not in ".;"
 
 
+def _announces_a_list(section: str, words: set[str]) -> bool:
+    """Whether a heading says no more than that all, or any, of what follows must hold."""
+    if not words <= _ANNOUNCING:
+        return False
+    if section == "inclusion":
+        return bool(words & {"all", "each"}) and not words & (_AGAINST | {"any", "not"})
+    return "all" not in words and ("not" not in words or not words & _AGAINST)
+
+
+def is_subheading(quote: str) -> bool:
+    """Whether a line only names what the lines below it are about: "Age", "Renal"."""
+    words = _WORD.findall(quote.casefold())
+    plain = quote.rstrip()[-1:].isalnum() and 0 < len(words) <= _FEW
+    return plain and set(words) <= _SUBHEADING
+
+
 def _frame(piece: Piece, quote: str) -> _Frame:
     said = quote.casefold()
     window = _WINDOW.search(said)
@@ -135,6 +157,8 @@ def _frame(piece: Piece, quote: str) -> _Frame:
         said = said[: window.start()] + " " + said[window.end() :]
     words = set(_WORD.findall(said))
     words -= _ANCHORS if window is not None else set()
+    if window is None and _announces_a_list(piece.section, words):
+        return _Frame(piece, Level.OPEN, Level.OPEN, None, to_the_end=False)
     changes = bool(words & _CHANGES) and not (
         piece.section == "exclusion" and words <= _EXCLUDES | _QUALIFIERS | {"or"}
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from cds.content.draft.vocabulary import word_set
@@ -47,6 +48,7 @@ _ABBREVIATION = re.compile(
     r"|\b[A-Za-z])\.$",
     re.IGNORECASE,
 )
+_ROMANS = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
 _WRAPPED = 60  # a shorter line without a stop ends its sentence
 
 
@@ -111,6 +113,7 @@ class _Cutter:
         self.depth = 0
         self.mark = ""
         self.letter = " "
+        self.roman = ""
         self.next_number = 1
         self.open: list[tuple[int, int]] = []
 
@@ -167,11 +170,10 @@ class _Cutter:
         letter = mark[0].strip().strip("().").casefold() if mark else ""
         if not letter.isalpha() or letter == "o":
             return mark
-        romans = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x")
-        wanted = {"a", "i", chr(ord(self.letter[-1]) + 1)}
-        if self.letter in romans[:-1]:
-            wanted.add(romans[romans.index(self.letter) + 1])
-        return mark if letter in wanted else None
+        after = dict(pairwise(_ROMANS)).get(self.roman)
+        if letter in {"i", after}:
+            self.roman = letter
+        return mark if letter in {"a", "i", after, chr(ord(self.letter[-1]) + 1)} else None
 
     def _trim(self, first: int, last: int) -> tuple[int, int]:
         said = self.text[first:last]

@@ -101,6 +101,8 @@ def test_lists_under_headings_that_ask_nothing_are_read_one_by_one(names: Lexico
         "Exclusion Criteria:\n* All of the following:\n  * Stroke\n  * Liver cirrhosis",
         "Exclusion Criteria:\n* History of:\n  * Stroke",
         "Exclusion Criteria:\n* Severe or uncontrolled diseases, including:\n  * Hypertension",
+        "Exclusion Criteria:\n- The following do not exclude:\n  - Stroke",
+        "Exclusion Criteria:\n- Patients will not be excluded if any of the following:\n  - Stroke",
         "Inclusion Criteria:\nPatients with the following will be excluded\nINR ≤ 1.5",
         # Lists for some patients only, lists twice, no list at all, other lists.
         "Inclusion Criteria (cohort A):\nANC ≥ 1.5 x 10^9/L",
@@ -130,6 +132,41 @@ def test_a_sentence_that_its_surroundings_may_change_is_for_a_human(
     made = draft(study(text), names)
     assert_accounted_for(made)
     assert computed(made) == []
+
+
+USUAL = """\
+INCLUSION CRITERIA
+
+Participants are eligible to be included in the study only if all of the following criteria apply:
+
+Age
+
+1. Participant must be 18 years of age or older, at the time of signing the informed consent.
+2. Adequate organ function as indicated by the following laboratory values, within 14 days:
+
+   Hematological
+   - ANC ≥1500/µL
+   - Hemoglobin ≥9.0 g/dL (90 g/L)
+
+   Hepatic
+   - AST (SGOT) and ALT (SGPT) ≤2.5 × ULN (≤5 × ULN for participants with liver metastases)
+
+EXCLUSION CRITERIA
+
+Participants are excluded from the study if any of the following criteria apply:
+
+i. Has a history of interstitial lung disease.
+ii. Has received radiotherapy within 2 weeks of start of study intervention.
+"""
+
+
+def test_what_large_sponsors_usually_write_is_read(names: Lexicon) -> None:
+    made = draft(study(USUAL), names)
+    assert_accounted_for(made)
+    assert all(one.computed for one in made.criteria)
+    assert [one.id for one in made.criteria] == ["I01", "I02", "I03", "I04a", "I04b", "E01", "E02"]
+    anc = next(one for one in made.criteria if one.id == "I02")
+    assert anc.form == {"lab": "anc", "at_least": "1.5 10*9/L", "look_back": "14 days"}
 
 
 def test_run_on_numbers_of_a_page_without_line_ends_are_taken_apart(names: Lexicon) -> None:
