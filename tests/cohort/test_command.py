@@ -8,7 +8,9 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
+from cds.cli import main
 from cds.cohort.progress import Lines
 
 if TYPE_CHECKING:
@@ -61,3 +63,10 @@ def test_a_log_says_how_far_it_is_how_fast_and_how_long_it_takes() -> None:
     assert middle.startswith("patients: 70 of 100, ")
     assert middle.endswith(" s left")
     assert last.startswith("patients: 100 of 100, ")
+
+
+def test_the_form_is_asked_for_on_clusters_only(tmp_path: Path) -> None:
+    given = ["screen", str(tmp_path), "--on", "2026-03-01", "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(main, [*given, "--form", "parquet"])
+    assert result.exit_code == 2
+    assert "--form is for --spark" in result.stderr
