@@ -223,12 +223,26 @@ def _parsed(ucum: str) -> Any:  # noqa: ANN401 - see above
         return None
     if not _ANNOTATION.sub("", ucum):
         ucum = "1"
-    registry = _registry()
     try:
-        found = registry.from_ucum(ucum)
+        _grammar(ucum)  # what is no UCUM need not wait for the registry
+        found = _registry().from_ucum(ucum)
     except Exception:  # noqa: BLE001 - ucumvert, lark and pint raise whatever they like
         return None
     return found if hasattr(found, "dimensionality") else None
+
+
+def _grammar(ucum: str) -> None:
+    """Raise where a text is no UCUM, as the registry would."""
+    from ucumvert import parse_ucum  # noqa: PLC0415 - ordinary charts never need it
+
+    parse_ucum(ucum, _parser())
+
+
+@cache
+def _parser() -> Any:  # noqa: ANN401 - ucumvert ships no types
+    from ucumvert import get_ucum_parser  # noqa: PLC0415 - ordinary charts never need it
+
+    return get_ucum_parser()
 
 
 @cache
