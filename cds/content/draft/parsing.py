@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache, lru_cache
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 _GRAMMAR = Path(__file__).with_name("grammar.lark")
 _MOST_TOKENS = 110  # a sentence of more is for a human anyway
-_MOST_AMBIGUITIES = 10  # two readings each: a thousand trees
+_MOST_TREES = 1000  # a sentence of more readings likewise
 
 
 class _Words(Lexer):
@@ -70,7 +71,7 @@ def _read(words: tuple[tuple[str, str], ...], start: str) -> tuple[Tree[Token], 
         tree: Any = _parser().parse(words, start=start)  # our lexer
     except LarkError:
         return ()
-    if sum(1 for _ in tree.find_data("_ambig")) > _MOST_AMBIGUITIES:
+    if _count(tree) > _MOST_TREES:
         return ()
     return tuple(one for one in _trees(tree) if isinstance(one, Tree))
 
@@ -85,6 +86,14 @@ def _quoted() -> frozenset[str]:
     """Every word that the grammar quotes."""
     patterns = (terminal.pattern for terminal in _parser().terminals)
     return frozenset(str(getattr(pattern, "value", "")) for pattern in patterns)
+
+
+def _count(node: Tree[Token] | Token) -> int:
+    """How many trees a forest stands for."""
+    if not isinstance(node, Tree):
+        return 1
+    counts = [_count(child) for child in node.children]
+    return sum(counts) if node.data == "_ambig" else prod(counts)
 
 
 def _trees(node: Tree[Token] | Token) -> list[Tree[Token] | Token]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import process_time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -230,3 +231,15 @@ def test_a_word_that_turns_a_sentence_round_leaves_no_form_wherever_it_stands(
     for place in range(len(words) + 1):
         turned = " ".join([*words[:place], word, *words[place:]])
         assert propose(turned, excluding=excluding) == [], turned
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["history of " * 40 + "stroke", "stroke, " * 50 + "stroke", "stroke within 6 months or " * 15],
+)
+def test_a_sentence_without_end_is_read_or_left_within_seconds(
+    text: str, propose: Callable[..., list[Any]]
+) -> None:
+    start = process_time()
+    propose(text, excluding=True)
+    assert process_time() - start < 20
