@@ -34,10 +34,19 @@ _HEADING = re.compile(
     r"\s*(?:eligibility(?: criteria)?|inclusion (?:and|&) exclusion criteria)\s*:?\s*",
     re.IGNORECASE,
 )
-_FIRST_LIST = re.compile(r"\s*inclusion criteria\b", re.IGNORECASE)
+_FIRST_LIST = re.compile(
+    r"\s*(?:(?:key|main|major|general|principal) )?inclusion criteria\b", re.IGNORECASE
+)
+_HEADER_FIELD = re.compile(
+    r"\s*(?:description|(?:minimum|maximum) age|ages? (?:eligible|range)|ages?|sex(?:es)?|genders?"
+    r"|accepts healthy volunteers|healthy volunteers)"
+    r"(?: eligible for (?:the )?study)?\s*(?::[^\n]*)?\s*",
+    re.IGNORECASE,
+)
 _END = re.compile(
     r"\s*(?:(?:study|trial) (?:details|design|plan|locations|contacts and locations)|locations?"
     r"|contacts(?: and locations)?|faqs|outcome measures|references"
+    r"|(?:ages?|sex(?:es)?|genders?) eligible for (?:the )?study|accepts healthy volunteers"
     r"|sponsors?(?: and collaborators)?)\s*:?\s*",
     re.IGNORECASE,
 )
@@ -182,9 +191,16 @@ def _section(name: str, text: str) -> tuple[int, int]:
     """Where the eligibility section of a page begins and ends."""
     first: int | None = None
     offset = 0
+    in_header = False  # ages and sex between the heading and the lists
     for line in text.splitlines(keepends=True):
+        if in_header and (not line.strip() or _HEADER_FIELD.fullmatch(line)):
+            first = offset + len(line)
+            offset += len(line)
+            continue
+        in_header = False
         if first is None and _HEADING.fullmatch(line):
             first = offset + len(line)
+            in_header = True
         elif first is None and _FIRST_LIST.match(line):
             first = offset
         elif first is not None and _END.fullmatch(line):

@@ -17,12 +17,19 @@ if TYPE_CHECKING:
 
 _NCT = re.compile(r"\bNCT\d{8}\b")
 _AGES = re.compile(
-    r"(?P<low>\d{1,3})\s*(?:-|–|to)\s*(?P<high>\d{1,3})\s*years?(?: of age| old)?"
+    r"(?P<low>\d{1,3})\s*(?:years?\s*)?(?:-|–|to)\s*(?P<high>\d{1,3})\s*years?(?: of age| old)?"
     r"|(?P<least>\d{1,3})\s*years?(?: of age| old)?\s*(?:and older|or older|and over|\+)"
     r"|(?P<least2>\d{1,3})\s*\+\s*years?(?: of age| old)?"
     r"|(?:up to|until)\s*(?P<most>\d{1,3})\s*years?(?: of age| old)?",
     re.IGNORECASE,
 )
+_LABEL = re.compile(
+    r"(?P<label>ages? eligible for (?:the )?study|age range|ages?|minimum age|maximum age"
+    r"|(?:sex(?:es)?|genders?)(?: eligible for (?:the )?study)?|(?:lead |study )?sponsor"
+    r"|(?:overall |recruitment )?status)\s*(?::\s*(?P<value>.*))?",
+    re.IGNORECASE,
+)
+_AGE_GROUPS = re.compile(r"\s*\((?:child|adult|older adult|[, ])+\)$", re.IGNORECASE)
 _YEARS = re.compile(r"(\d{1,3})\s*years?", re.IGNORECASE)
 _SEXES = {
     "all": "any", "both": "any", "any": "any", "female": "female", "male": "male",
@@ -186,12 +193,14 @@ def _age(text: str) -> Field | None:
 def _of_page(outside: str, eligibility: str, name: str, digest: str, read: str) -> Study:
     lines = [" ".join(line.split()) for line in outside.splitlines()]
     lines = [line for line in lines if line]
+    labelled = _labelled(lines)
     named = _NCT.search(outside) or _NCT.search(eligibility)
     title = max((line for line in lines[:_TOP] if not line.endswith(".")), key=len, default="")
-    status = next((line for line in lines if line.casefold() in _STATUSES), "")
-    low, high = _ages(lines)
-    sex = next((Field(line, _SEXES[line.casefold()]) for line in lines if _is_sex(line)), None)
-    sponsor = _sponsor(lines)
+    status = labelled.get("status", Field("", "")).value
+    if status.casefold() not in _STATUSES:
+        status = next((line for line in lines if line.casefold() in _STATUSES), "")
+    low, high = _ages(lines, labelled)
+    sponsor = labelled.get("sponsor", Field("", "")).value or _sponsor(lines)
     found = {"title": title, "sponsor": sponsor, "status": status}
     return Study(
         id=named[0] if named else "",
@@ -202,8 +211,8 @@ def _of_page(outside: str, eligibility: str, name: str, digest: str, read: str) 
         as_of=_dated(lines) or read,
         low=low,
         high=high,
-        other_ages=(),
-        sex=sex,
+        other_ages=_other_ages(labelled, low, high),
+        sex=_sex(lines, labelled),
         volunteers=next((line for line in lines if line in _VOLUNTEERS), ""),
         conditions=(),
         eligibility=eligibility,
@@ -213,19 +222,68 @@ def _of_page(outside: str, eligibility: str, name: str, digest: str, read: str) 
     )
 
 
+def _labelled(lines: list[str]) -> dict[str, Field]:
+    """Fields such as "Minimum Age: 18 Years", or with the value on the line below.
+
+    Keyed by `ages`, `minimum age`, `maximum age`, `sex`, `sponsor` and `status`; the first counts.
+    """
+    found: dict[str, Field] = {}
+    for line, after in zip(lines, [*lines[1:], ""], strict=True):
+        said = _LABEL.fullmatch(line)
+        if said is None:
+            continue
+        label = said["label"].casefold()
+        key = next((name for name in _LABELS if name in label), "ages")
+        value, words = (said["value"], line) if said["value"] else (after, after)
+        found.setdefault(_LABELS.get(key, key), Field(words, value))
+    return found
+
+
+def _sex(lines: list[str], labelled: dict[str, Field]) -> Field | None:
+    said = labelled.get("sex")
+    if said is not None and said.value.casefold() in _SEXES:
+        return Field(said.words, _SEXES[said.value.casefold()])
+    return next((Field(line, _SEXES[line.casefold()]) for line in lines if _is_sex(line)), None)
+
+
 def _is_sex(line: str) -> bool:
     return line.casefold() in _SEXES and line[0].isupper()
 
 
-def _ages(lines: list[str]) -> tuple[Field | None, Field | None]:
-    """The lowest and highest age of the first line that holds nothing but ages."""
-    for line in lines:
-        said = _AGES.fullmatch(line)
+def _ages(lines: list[str], labelled: dict[str, Field]) -> tuple[Field | None, Field | None]:
+    """The lowest and highest age of a labelled field, else of a line that holds only ages."""
+    ends = [labelled.get(key) for key in ("minimum age", "maximum age")]
+    if any(ends):
+        low, high = (end and _YEARS.fullmatch(end.value) and end for end in ends)
+        return (
+            Field(low.words, _YEARS.findall(low.value)[0]) if low else None,
+            Field(high.words, _YEARS.findall(high.value)[0]) if high else None,
+        )
+    named = [labelled["ages"]] if "ages" in labelled else []
+    for words, value in ((one.words, one.value) for one in (*named, *(Field(x, x) for x in lines))):
+        said = _AGES.fullmatch(_AGE_GROUPS.sub("", value))
         if said:
-            low = said["low"] or said["least"] or said["least2"]
-            high = said["high"] or said["most"]
-            return Field(line, low) if low else None, Field(line, high) if high else None
+            low_age = said["low"] or said["least"] or said["least2"]
+            high_age = said["high"] or said["most"]
+            return (
+                Field(words, low_age) if low_age else None,
+                Field(words, high_age) if high_age else None,
+            )
     return None, None
+
+
+def _other_ages(
+    labelled: dict[str, Field], low: Field | None, high: Field | None
+) -> tuple[str, ...]:
+    """The labelled ages that are not in years, for a human."""
+    read = {field.words for field in (low, high) if field is not None}
+    said = (labelled.get(key) for key in ("ages", "minimum age", "maximum age"))
+    return tuple(
+        field.words
+        for field in said
+        if field is not None and field.words not in read
+        if any(letter.isdigit() for letter in field.value)
+    )
 
 
 def _sponsor(lines: list[str]) -> str:
@@ -267,6 +325,14 @@ def _unreadable(name: str, why: str) -> ContentFaults:
     return ContentFaults([Fault(name, 1, says, "Give a file, or an id such as NCT01234567.")])
 
 
+_LABELS = {
+    "minimum age": "minimum age",
+    "maximum age": "maximum age",
+    "sex": "sex",
+    "gender": "sex",
+    "sponsor": "sponsor",
+    "status": "status",
+}
 _TOP = 12
 _LAST_DAY = 31
 _VOLUNTEERS = frozenset(
