@@ -59,7 +59,7 @@ test-spark: ## the same rows from a Spark cluster of two executors on this machi
 	$(BIN)/pytest tests/spark
 
 # ROWS="request units": only these. Against whom else: tests/benchmarks/others.py.
-bench: ## what a call costs, each figure against a floor in the same run (half an hour; wrk)
+bench: ## what a call costs, each figure against a floor in the same run (ten minutes; wrk)
 	$(SETUP)
 	@sh tools/wrk.sh
 	$(BIN)/python -m tests.benchmarks $(ROWS)

@@ -98,7 +98,7 @@ def latency(rounds: int = 5, seconds: float = 4) -> Iterator[Row]:
 def trials(rounds: int = 7, times: int = 80) -> Iterator[Row]:
     """An added trial, for a patient whom it concerns and for one whom it does not."""
     bodies = patient.bodies(_PATIENTS, targets=[RHABDOMYOSARCOMA])
-    relevant, strange = 4, 40
+    relevant, strange = 4, 60  # above 50 trials only those that may concern a patient have records
     with ExitStack() as stack:
         servers = {
             "one": stack.enter_context(_serving("NCT07137884")),
