@@ -25,9 +25,10 @@ demo: ## the service, a FHIR endpoint with invented patients, and a page that fi
 	$(SETUP)
 	@$(BIN)/trial-cds demo
 
+# On every core; the tests of a file stay together, with the server that they share.
 test: ## units, cases, properties, HTTP against the real server process, SQLite, the wheel
 	$(SETUP)
-	$(BIN)/pytest
+	$(BIN)/pytest -n logical --dist loadfile
 
 test-browser: ## the demo in a real Chromium: cards, changes, keyboard, side bar, accessibility
 	$(SETUP)

@@ -22,7 +22,16 @@ ROW = re.compile(r"^\| `(TRIAL_CDS_\w+)` \| .+? \| (.+?) \| `(.+?)` \|$", re.MUL
 ROWS = {row[0]: row[1:] for row in ROW.findall(PAGE)}
 ALL = [pytest.param(one, id=one.name) for one in fields(Settings)]
 BY_DEFAULT = {"XDG_DATA_HOME": "/data"}
-PATHS = {"compiled", "content", "clients", "ca_bundle", "launch", "switches", "site_keys", "audit_file"}
+PATHS = {
+    "compiled",
+    "content",
+    "clients",
+    "ca_bundle",
+    "launch",
+    "switches",
+    "site_keys",
+    "audit_file",
+}
 
 
 def spoken(value: object) -> str:
