@@ -36,6 +36,7 @@ class Store:
         self._engine: Engine | None = None
         self._kinds: dict[str, Engine] = {}
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
 
     def open(self) -> None:
         """Make the database file and tables where they are missing, and move older ones on.
@@ -86,11 +87,32 @@ class Store:
         self.open()
         assert self._engine is not None  # noqa: S101 - open() saw to it
         try:
-            with self._with(options).begin() as connection:
+            with (
+                self._turn(reading="reading" in options),
+                self._with(options).begin() as connection,
+            ):
                 yield connection
         except (SQLAlchemyError, sqlite3.Error) as problem:
             message = f"the store cannot be used now ({type(problem).__name__})"
             raise StoreFault(message) from None
+
+    @contextmanager
+    def _turn(self, *, reading: bool) -> Iterator[None]:
+        """One writer of this process at a time, where the database takes only one in all.
+
+        SQLite makes writers wait by sleeping and asking again; a crowd of threads doing so starves
+        some of them for seconds.
+        """
+        if reading or not self._url.startswith("sqlite"):
+            yield
+            return
+        if not self._writing.acquire(timeout=_LOCK_SECONDS):
+            message = "the store cannot be used now (another call is writing)"
+            raise StoreFault(message)
+        try:
+            yield
+        finally:
+            self._writing.release()
 
     def _with(self, options: dict[str, bool]) -> Engine:
         """The engine for transactions of one kind; made once, it costs as much as a statement."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,4 +45,41 @@ def test_a_database_that_somebody_else_keeps_locked_is_not_ready(url: str, tmp_p
     other.execute("COMMIT")
     other.close()
     assert store.is_reachable()
+    store.close()
+
+
+def test_writers_of_one_process_take_turns(url: str) -> None:
+    store = Store(url)
+    store.open()
+    begun = []
+
+    def write() -> None:
+        with store.begin_quick():
+            begun.append("second")
+
+    second = threading.Thread(target=write)
+    with store.begin_quick():
+        second.start()
+        with store.read():  # readers wait for no writer
+            begun.append("reader")
+        begun.append("first")
+    second.join()
+    assert begun == ["reader", "first", "second"]
+    store.close()
+
+
+def test_a_writer_whose_turn_does_not_come_is_told_so(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cds.store.database._LOCK_SECONDS", 0.01)
+    store = Store(url)
+    store.open()
+    with (
+        store.begin(),
+        pytest.raises(StoreFault, match="another call is writing"),
+        store.begin_quick(),
+    ):
+        pass
+    with store.begin_quick():
+        pass
     store.close()
