@@ -18,6 +18,7 @@ from cds.core.criterion import Status
 from cds.engine.concern import TrialIndex
 from cds.engine.evaluate import decide_target, determine, target_alone
 from cds.engine.sharing import Sharing
+from cds.engine.silence import with_silence
 from cds.fhir.facts import facts_from
 from cds.fhir.unit_tables import UnitTableFault, load_units
 
@@ -94,7 +95,7 @@ def load_content(
         concepts = concept_infos(terminology)
         sharing = Sharing()
         loaded = tuple(
-            dataclasses.replace(folder, trial=sharing.trial(folder.trial))
+            dataclasses.replace(folder, trial=with_silence(sharing.trial(folder.trial)))
             for folder in load_trials(folders, concepts, terminology.digest, only=only)
         )
     if isinstance(loaded, CompiledTrials):

@@ -12,6 +12,7 @@ identity, the target diagnosis, age and sex) are understood at the start.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import mmap
 import os
@@ -33,6 +34,7 @@ from cds.content.trials import (
     trial_folders,
     trial_from,
 )
+from cds.engine.silence import with_silence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -183,7 +185,8 @@ class CompiledTrials(Sequence[TrialFolder]):
         entry = self._entries[at]
         start = self._start + entry.offset
         plain = zlib.decompress(self._data[start : start + entry.length])
-        return self._from(entry, msgspec.msgpack.decode(plain))
+        folder = self._from(entry, msgspec.msgpack.decode(plain))
+        return dataclasses.replace(folder, trial=with_silence(folder.trial))
 
     def _from(self, entry: _Entry, parts: Iterable[Any]) -> TrialFolder:
         head, inclusion, exclusion = (_value(part) for part in parts)

@@ -54,8 +54,19 @@ class Characteristic(Protocol):
         ...
 
 
+class Silence(Protocol):
+    """What a criterion comes to where the record holds none of its concepts."""
+
+    def decision(self, criterion: Criterion, facts: Facts, asked: Evaluation) -> Decision | None:
+        """The decision; None where the record holds something, or was not read completely."""
+        ...
+
+
 class Criterion(msgspec.Struct, frozen=True):
-    """One atomic statement of a protocol: its words, our reading, its computable form."""
+    """One atomic statement of a protocol: its words, our reading, its computable form.
+
+    `silence` is worked out of the others once, where the criterion asks for entries alone.
+    """
 
     id: str
     kind: Kind
@@ -65,6 +76,7 @@ class Criterion(msgspec.Struct, frozen=True):
     also: tuple[str, ...] = ()
     question: str | None = None
     reviewed: bool = True
+    silence: Silence | None = None
 
 
 class Recruitment(msgspec.Struct, frozen=True):

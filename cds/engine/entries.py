@@ -75,6 +75,38 @@ def conclude(
     return Answer(Truth.NOT_MET, _say(weighed), _evidence(weighed))
 
 
+class Sources(msgspec.Struct, frozen=True):
+    """The resource types on whose lists entries of one sort stand, and what those are called.
+
+    `either`: a list that is not kept there needs no answer, but one of them must have been read.
+    """
+
+    words: str
+    types: tuple[str, ...]
+    either: bool = False
+
+    def read(self, facts: Facts) -> Lists:
+        """How much of the lists was read."""
+        total = sum(facts.totals.get(kind, 0) for kind in self.types)
+        if self.either:
+            unrecognised = len(facts.unrecognised_drugs)
+        else:
+            unrecognised = sum(facts.unrecognised.get(kind, 0) for kind in self.types)
+        read = f"{total} {self.words} read, {unrecognised} not recognised"
+        return Lists(self._unread(facts), read)
+
+    def _unread(self, facts: Facts) -> tuple[str, ...]:
+        """The lists without which absence proves nothing."""
+        states = {kind: facts.retrieved(kind) for kind in self.types}
+        enough = {Retrieval.COMPLETE, Retrieval.NOT_KEPT} if self.either else {Retrieval.COMPLETE}
+        unread = tuple(kind for kind, state in states.items() if state not in enough)
+        return unread if unread or Retrieval.COMPLETE in states.values() else self.types
+
+
+CONDITIONS = Sources("conditions", ("Condition",))
+DRUGS = Sources("medication entries", ("MedicationRequest", "MedicationStatement"), either=True)
+
+
 class Lists(msgspec.Struct, frozen=True, gc=False):
     """What the lists that entries stand on say of what is not there.
 
@@ -97,20 +129,15 @@ class Lists(msgspec.Struct, frozen=True, gc=False):
         return f"no {label} recorded ({self.read})"
 
 
-def lists(facts: Facts, asked: Evaluation, words: str, *types: str) -> Lists:
-    """The lists of some resource types; `words` is what their entries are called.
+def lists(facts: Facts, asked: Evaluation, sources: Sources) -> Lists:
+    """How much of some lists was read.
 
     Most criteria look for something that is not there, and all of them ask this.
     """
     known = facts.worked_out(asked)
-    key = (words, types)
-    found: Lists | None = known.get(key)
+    found: Lists | None = known.get(sources)
     if found is None:
-        total = sum(facts.totals.get(kind, 0) for kind in types)
-        unrecognised = sum(facts.unrecognised.get(kind, 0) for kind in types)
-        unread = [kind for kind in types if facts.retrieved(kind) is not Retrieval.COMPLETE]
-        read = f"{total} {words} read, {unrecognised} not recognised"
-        found = known[key] = Lists(tuple(unread), read)
+        found = known[sources] = sources.read(facts)
     return found
 
 

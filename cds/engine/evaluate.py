@@ -30,6 +30,10 @@ def decide(criterion: Criterion, facts: Facts, asked: Evaluation) -> Decision:
 
     An exclusion describes the excluded state; its truth is negated here, once, at the end.
     """
+    if criterion.silence is not None:
+        decision = criterion.silence.decision(criterion, facts, asked)
+        if decision is not None:
+            return decision
     answer = answer_of(criterion.form, facts, asked)
     truth = answer.truth if criterion.kind is Kind.INCLUSION else negate(answer.truth)
     if not criterion.reviewed:

@@ -9,7 +9,7 @@ import msgspec
 from cds.core.answer import Evidence
 from cds.core.facts import Clinical, Condition, Facts, Mark
 from cds.core.truth import Truth
-from cds.engine.entries import Weighed, Weight, conclude, lists
+from cds.engine.entries import CONDITIONS, Weighed, Weight, conclude, lists
 from cds.engine.window import Window
 from cds.engine.words import day
 
@@ -43,7 +43,7 @@ class Finding(msgspec.Struct, frozen=True):
 
     def answer(self, facts: Facts, asked: Evaluation) -> Answer:
         """Weigh every entry of the concepts; absence needs Conditions to be read completely."""
-        read = lists(facts, asked, "conditions", "Condition")
+        read = lists(facts, asked, CONDITIONS)
         weighed = [
             self._weighed(condition, mark, asked)
             for concept in self.concepts

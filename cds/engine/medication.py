@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cds.core.answer import Answer, Evidence, Gap, Missing
-from cds.core.facts import Course, Exposure, Facts, Mark, Retrieval
+from cds.core.facts import Course, Exposure, Facts, Mark
 from cds.core.truth import Truth
-from cds.engine.entries import Lists, Weighed, Weight, conclude
+from cds.engine.entries import DRUGS, Lists, Weighed, Weight, conclude, lists
 from cds.engine.window import Window
 from cds.engine.words import day
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from cds.core.criterion import Characteristic
     from cds.core.when import Evaluation
 
-_LISTS = ("MedicationRequest", "MedicationStatement")
 _DAY = timedelta(days=1)
 
 
@@ -52,7 +51,7 @@ class Medication(msgspec.Struct, frozen=True):
 
     def answer(self, facts: Facts, asked: Evaluation) -> Answer:
         """Weigh every exposure of the concepts, then every entry that nobody could recognise."""
-        read = _drug_lists(facts, asked)
+        read = lists(facts, asked, DRUGS)
         entries = self._entries(facts, asked)
         strangers = [
             weighed
@@ -251,31 +250,3 @@ def _weight_in_window(  # noqa: PLR0911 - the cases of the protocol, in order
 def _evidence(exposure: Exposure) -> Evidence:
     when = exposure.end or exposure.start
     return Evidence(exposure.reference, exposure.display, None if when is None else when.text)
-
-
-def _drug_lists(facts: Facts, asked: Evaluation) -> Lists:
-    """What the drug lists say of a drug that is not there; worked out once."""
-    known = facts.worked_out(asked)
-    found: Lists | None = known.get(_LISTS)
-    if found is None:
-        total = sum(facts.totals.get(kind, 0) for kind in _LISTS)
-        unrecognised = len(facts.unrecognised_drugs)
-        read = f"{total} medication entries read, {unrecognised} not recognised"
-        found = known[_LISTS] = Lists(tuple(_unread(facts)), read)
-    return found
-
-
-def _unread(facts: Facts) -> list[str]:
-    """Drug lists without which absence proves nothing.
-
-    A list that is not kept there needs no answer, but one of the two must have been read.
-    """
-    states = {kind: facts.retrieved(kind) for kind in _LISTS}
-    missing = [
-        kind
-        for kind, state in states.items()
-        if state in {Retrieval.PARTIAL, Retrieval.NOT_RETRIEVED}
-    ]
-    if not missing and Retrieval.COMPLETE not in states.values():
-        return list(_LISTS)
-    return missing

@@ -8,7 +8,7 @@ import msgspec
 
 from cds.core.answer import Evidence
 from cds.core.truth import Truth
-from cds.engine.entries import Weighed, Weight, conclude, lists
+from cds.engine.entries import Sources, Weighed, Weight, conclude, lists
 from cds.engine.window import Window
 from cds.engine.words import day
 
@@ -40,7 +40,7 @@ class ProcedureDone(msgspec.Struct, frozen=True):
     def answer(self, facts: Facts, asked: Evaluation) -> Answer:
         """Weigh every entry of the concepts; absence needs each of `types` read completely."""
         words = "procedures and conditions" if "Condition" in self.types else "procedures"
-        read = lists(facts, asked, words, *self.types)
+        read = lists(facts, asked, Sources(words, self.types))
         weighed: list[Weighed] = []
         for concept in self.concepts:
             weighed += [

@@ -1,0 +1,135 @@
+"""What criteria come to where the record holds none of their concepts, worked out beforehand.
+
+Two thirds of a trial's criteria look for something that hardly anybody has. What they come to then
+differs only in how many entries were read. So it is worked out when the trial is loaded, by
+deciding the criterion for a record without entries, and for a patient the numbers are filled in.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from cds.core.answer import Missing
+from cds.core.criterion import Criterion, Decision, Status
+from cds.core.facts import Facts, Patient
+from cds.core.when import Evaluation
+from cds.engine.entries import DRUGS, Sources, lists
+from cds.engine.evaluate import decide
+from cds.engine.finding import Finding
+from cds.engine.group import AllOf, AnyOf, Not
+from cds.engine.judgement import Judgement
+from cds.engine.medication import Medication
+from cds.engine.procedure import ProcedureDone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from cds.core.criterion import Characteristic, Trial
+
+_ANY_DAY = Evaluation.of(date(2000, 1, 1))
+_LENGTHS = {
+    kind: 10**9 + 2**place for place, kind in enumerate((*DRUGS.types, "Condition", "Procedure"))
+}
+"""How many entries nobody's lists have: numbers that no reason holds, nor their sums."""
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """A criterion's decision on a record that holds none of `concepts`.
+
+    All of `sources` must have been read. `said` is the reason, cut where it says how much was read,
+    of `reads` in their order. `of` is the criterion that was decided; what holds of it holds of no
+    copy with another form.
+    """
+
+    of: Criterion
+    concepts: frozenset[str]
+    sources: tuple[Sources, ...]
+    status: Status
+    said: tuple[str, ...]
+    reads: tuple[Sources, ...]
+    gaps: tuple[Missing, ...]
+
+    def decision(self, criterion: Criterion, facts: Facts, asked: Evaluation) -> Decision | None:
+        """What deciding the criterion's form comes to; None where it must be asked."""
+        if not _is_the_same(criterion, self.of):
+            return None
+        recorded, words = _recorded(facts, asked)
+        if not self.concepts.isdisjoint(recorded):
+            return None
+        for sources in self.sources:
+            if sources not in words:
+                words[sources] = _words(sources, facts, asked)
+            if words[sources] is None:
+                return None
+        reason = self.said[0]
+        for sources, more in zip(self.reads, self.said[1:], strict=True):
+            reason += f"{words[sources]}{more}"
+        return Decision(criterion, self.status, reason, (), self.gaps, None)
+
+
+def _is_the_same(one: Criterion, other: Criterion) -> bool:
+    return one.form is other.form and one.kind is other.kind and one.reviewed is other.reviewed
+
+
+def with_silence(trial: Trial) -> Trial:
+    """The same trial, with what its criteria come to where nothing is recorded."""
+    criteria = tuple(
+        msgspec.structs.replace(criterion, silence=silence_of(criterion))
+        for criterion in trial.criteria
+    )
+    return msgspec.structs.replace(trial, criteria=criteria)
+
+
+def silence_of(criterion: Criterion) -> Nothing | None:
+    """What the criterion comes to where nothing is recorded; None if it asks more than lists."""
+    leaves = list(_leaves(criterion.form))
+    if not all(isinstance(one, Finding | ProcedureDone | Medication | Judgement) for one in leaves):
+        return None
+    nobody = Facts(Patient("Patient/nobody"), totals=_LENGTHS)
+    decision = decide(criterion, nobody, _ANY_DAY)
+    sources = [key for key in nobody.worked_out(_ANY_DAY) if isinstance(key, Sources)]
+    by_words = {lists(nobody, _ANY_DAY, one).read: one for one in sources}
+    said, reads = _cut(decision.reason, by_words)
+    concepts = frozenset(concept for one in leaves for concept in getattr(one, "concepts", ()))
+    return Nothing(criterion, concepts, tuple(sources), decision.status, said, reads, decision.gaps)
+
+
+def _cut(
+    reason: str, by_words: Mapping[str, Sources]
+) -> tuple[tuple[str, ...], tuple[Sources, ...]]:
+    """A reason without its words on how much was read, and whose words these were."""
+    if not by_words:
+        return (reason,), ()
+    pieces = re.split(f"({'|'.join(map(re.escape, by_words))})", reason)
+    return tuple(pieces[::2]), tuple(by_words[words] for words in pieces[1::2])
+
+
+def _leaves(form: Characteristic) -> Iterator[Characteristic]:
+    """The statements that are not made of others, and questions with what is shown with them."""
+    if not isinstance(form, AllOf | AnyOf | Not):
+        yield form
+    for part in form.parts():
+        yield from _leaves(part)
+
+
+def _recorded(facts: Facts, asked: Evaluation) -> tuple[frozenset[str], dict[Sources, str | None]]:
+    """The concepts of which some list holds an entry, and how much was read of each source.
+
+    That is None where what was not read, or not recognised, may belong to any concept.
+    """
+    known = facts.worked_out(asked)
+    found: tuple[frozenset[str], dict[Sources, str | None]] | None = known.get(Nothing)
+    if found is None:
+        recorded = frozenset((*facts.conditions, *facts.procedures, *facts.exposures))
+        found = known[Nothing] = (recorded, {})
+    return found
+
+
+def _words(sources: Sources, facts: Facts, asked: Evaluation) -> str | None:
+    read = lists(facts, asked, sources)
+    strangers = sources == DRUGS and facts.unrecognised_drugs
+    return None if read.unread or strangers else read.read
