@@ -119,7 +119,7 @@ def screen(  # noqa: PLR0913 - one argument for each option
         stop("--form is for --spark; on one machine the files say what they are.")
     try:
         with progress_on(sys.stderr) as progress:
-            finished = run_screen(order, progress)
+            finished = run_screen(order, progress, content)
     except CohortFault as problem:
         stop(str(problem))
     except KeyboardInterrupt:

@@ -38,13 +38,14 @@ class Bars:
 
     def step(self, what: str, total: int, done: int = 0) -> Callable[[int], None]:
         """A step begins."""
+        self._bars.start()
         task = self._bars.add_task(what, total=total, completed=done)
         return lambda number: self._bars.advance(task, number)
 
 
 @contextmanager
 def bars_on(out: TextIO) -> Iterator[Bars]:
-    """Bars on a terminal."""
+    """Bars on a terminal; their thread begins with the first of them."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -52,5 +53,8 @@ def bars_on(out: TextIO) -> Iterator[Bars]:
         _Rate(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(file=out)) as bars:
+    bars = Progress(*columns, console=Console(file=out))
+    try:
         yield Bars(bars)
+    finally:
+        bars.stop()

@@ -62,6 +62,22 @@ def write_setup(setup: Setup, folder: Path) -> str:
     return str(path)
 
 
+_held: Content | None = None
+"""What this process, or the one that it was forked from, has read of trials and mappings."""
+
+
+@contextmanager
+def held(content: Content | None) -> Iterator[None]:
+    """Evaluate with content that is read already, here and in processes that are forked now."""
+    global _held  # noqa: PLW0603 - a forked process has nothing else from before its begin
+    _held = content
+    try:
+        yield
+    finally:
+        _held = None
+        _evaluator.cache_clear()
+
+
 def evaluate_batch(setup: str, batch: Batch) -> Tally:
     """Evaluate one batch as the setup in a file says."""
     return _evaluator(setup).run(batch)
@@ -73,7 +89,7 @@ def _evaluator(setup: str) -> Evaluator:
 
 
 class Evaluator:
-    """Evaluates batches in one process. The content is loaded on first use."""
+    """Evaluates batches in one process. Content that is not held is loaded on first use."""
 
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
@@ -86,6 +102,8 @@ class Evaluator:
         Raises:
             CohortFault: they are no longer those with which the screening began.
         """
+        if _held is not None:
+            return _held
         folders = [Path(folder) for folder in self.setup.content_folders]
         content = load_content(folders, only=self.setup.trials)
         if content.digest != self.setup.content:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cds.cohort.coverage import coverage_of
-from cds.cohort.evaluating import Setup, evaluate_batch, write_setup
+from cds.cohort.evaluating import Setup, evaluate_batch, held, write_setup
 from cds.cohort.fault import CohortFault
 from cds.cohort.finishing import Finished, finish
 from cds.cohort.inputs import SCAN, read_inputs
@@ -19,11 +19,13 @@ from cds.cohort.judging import Tally
 from cds.cohort.plan import open_plan
 from cds.cohort.since import check_previous, compare
 from cds.cohort.source import find_source
+from cds.cohort.tables import settle_pandas
 from cds.cohort.workers import open_workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cds.assess import Content
     from cds.cohort.inputs import Inputs
     from cds.cohort.order import Order
     from cds.cohort.plan import Plan
@@ -39,8 +41,10 @@ _FEW_BYTES = 8 << 20
 """A source below this size is not worth the start of further processes."""
 
 
-def screen(order: Order, progress: Progress) -> Finished:
+def screen(order: Order, progress: Progress, content: Content | None = None) -> Finished:
     """Screen a cohort into the folder `order.out`.
+
+    `content`: what the order's content folders hold, where the caller has read it already.
 
     Raises:
         CohortFault: the source or the folder cannot be used, or `strict` met something broken.
@@ -52,9 +56,11 @@ def screen(order: Order, progress: Progress) -> Finished:
     small = sum(file.size for file in source.files) < _FEW_BYTES
     count = 1 if small else order.workers
     work = out / WORK
-    with _locked(out):
-        # The processes, and what they hold in memory, are gone before the tables are joined.
-        with open_workers(count) as workers:
+    settle_pandas()
+    with held(content), ExitStack() as processes:
+        # They begin before the lock is taken, which would else be theirs too.
+        workers = processes.enter_context(open_workers(count))
+        with _locked(out):
             inputs = read_inputs(order, source, work, workers, progress)
             if order.strict:
                 _refuse(inputs.rejects)
@@ -71,7 +77,8 @@ def screen(order: Order, progress: Progress) -> Finished:
             with open_plan(work, threads=1) as plan:
                 tallies = _evaluate(order, plan, setup, work, workers, progress)
                 counts = plan.counts()
-        finished = finish(order, inputs, coverage, counts, tallies, work)
+            processes.close()  # what they hold in memory is gone before the tables are joined
+            finished = finish(order, inputs, coverage, counts, tallies, work)
     if order.since is not None:
         compare(Path(order.since), out)
     return finished

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -65,17 +66,25 @@ class _Processes:
 def open_workers(count: int) -> Iterator[Workers]:
     """As many processes as asked for; none beside this one if that is 1.
 
-    Processes are started anew, never forked: this one has threads.
+    Where this process has one thread they are forked from it, at once: what it has imported and
+    read is theirs too, and costs neither time nor memory again. They hold the files that are open
+    now. A process with more threads (a notebook, say) cannot be forked safely; then they are
+    started anew.
     """
     if count <= 1:
         yield _Here()
         return
-    context = multiprocessing.get_context("spawn")
+    how = "fork" if threading.active_count() == 1 else "spawn"
+    if how == "fork":
+        gc.freeze()  # a collection in a worker would else write to, and so copy, all that is shared
+    context = multiprocessing.get_context(how)
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin)
     try:
+        pool.submit(os.getpid)  # the first task starts all processes, before any thread
         yield _Processes(pool, count)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+        gc.unfreeze()
 
 
 def _begin() -> None:

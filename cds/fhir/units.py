@@ -13,6 +13,8 @@ import re
 import unicodedata
 from decimal import Context, Decimal
 from functools import cache, lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -223,26 +225,36 @@ def _parsed(ucum: str) -> Any:  # noqa: ANN401 - see above
         return None
     if not _ANNOTATION.sub("", ucum):
         ucum = "1"
+    if not _shape().fullmatch(ucum):
+        return None  # most strange units are no UCUM at all: they need not wait for the registry
     try:
-        _grammar(ucum)  # what is no UCUM need not wait for the registry
         found = _registry().from_ucum(ucum)
     except Exception:  # noqa: BLE001 - ucumvert, lark and pint raise whatever they like
         return None
     return found if hasattr(found, "dimensionality") else None
 
 
-def _grammar(ucum: str) -> None:
-    """Raise where a text is no UCUM, as the registry would."""
-    from ucumvert import parse_ucum  # noqa: PLC0415 - ordinary charts never need it
-
-    parse_ucum(ucum, _parser())
+_SYMBOLS = re.compile(r"^(PREFIX\w+|UNIT\w+):(.*(?:\n[ ]+\|.*)*)", re.MULTILINE)
+_SYMBOL = re.compile(r'"([^"]+)"')
 
 
 @cache
-def _parser() -> Any:  # noqa: ANN401 - ucumvert ships no types
-    from ucumvert import get_ucum_parser  # noqa: PLC0415 - ordinary charts never need it
+def _shape() -> re.Pattern[str]:
+    """What every UCUM unit looks like: known symbols between signs that are in their places.
 
-    return get_ucum_parser()
+    Made of the symbols that ucumvert's grammar lists, without the half second that its import
+    takes. A few texts match that are no UCUM (a parenthesis that is never closed).
+    """
+    found = find_spec("ucumvert")
+    grammar = Path(found.origin or "").with_name("ucum_grammar.lark") if found else Path()
+    listed: dict[str, str] = {}
+    for name, symbols in _SYMBOLS.findall(grammar.read_text("utf-8")):
+        listed[name] = "|".join(re.escape(symbol) for symbol in _SYMBOL.findall(symbols))
+    prefixes = f"(?:{listed['PREFIX_SHORT']}|{listed['PREFIX_LONG']})"
+    units = f"(?:{prefixes}?(?:{listed['UNIT_METRIC']})|{listed['UNIT_NON_METRIC']}|[1-9][0-9]*)"
+    said = r"\{[!-z|~]*\}"
+    part = rf"(?:\(/?)*(?:{units}(?:[+-]?[1-9][0-9]*)?|{said})(?:{said}|\))*"
+    return re.compile(rf"/?{part}(?:[./]{part})*")
 
 
 @cache

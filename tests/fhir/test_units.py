@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 from decimal import Decimal
@@ -233,6 +234,35 @@ def test_an_unlisted_ucum_unit_is_still_converted() -> None:
     none_listed = Units([], [])
     assert derived("10*9/L", ("10*9/L",), None, "10*2/uL") == Decimal("0.1")
     assert none_listed.ucum(" 10*2/uL ") == "10*2/uL"
+
+
+def test_whatever_is_ucum_also_looks_like_it() -> None:
+    import ucumvert  # noqa: PLC0415 - loads pint
+    from lark.exceptions import LarkError  # noqa: PLC0415 - only here
+
+    from cds.fhir.units import _shape  # noqa: PLC0415 - what the grammar is compared with
+
+    table = Path(ucumvert.__file__).parent / "vendor" / "ucum_examples.tsv"
+    examples = [row.split("\t")[1] for row in table.read_text("utf-8").splitlines()[1:]]
+    parser = ucumvert.get_ucum_parser()
+    draw = random.Random(7)  # noqa: S311 - a seeded draw is the point
+    parts = "m g / ( ) {a} . 10* 2 -3 +2 mmol [IU] dar L % '' m[Hg] 100 B[10.nV] [m/s2/Hz^(1/2)]"
+    made = ["".join(draw.choices(parts.split(), k=draw.randint(1, 6))) for _ in range(2_000)]
+    for text in (*examples, *made):
+        try:
+            ucumvert.parse_ucum(text, parser)
+        except LarkError:
+            continue
+        assert _shape().fullmatch(text), text
+
+
+@pytest.mark.parametrize("text", ["K/mcl-ish", "cells", "thou/mm3", "g/dl/", "mg//dL"])
+def test_what_is_no_ucum_is_told_without_the_unit_registry(text: str) -> None:
+    program = (
+        "import sys; from cds.fhir.units import _parsed;"
+        f"sys.exit(_parsed({text!r}) is not None or 'pint' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("text", ["mL/min/1.73.m2", "g" * 400, "{", "}", "((", "m/", "10*9//L"])
