@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy import delete, insert, or_, select
 
+from cds.store.pages import keep_page
+from cds.store.prepared import Prepared
 from cds.store.tables import attestations, calls, decisions, feedback, inputs, mutes
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from cds.store.database import Store
+    from cds.store.pages import Page
 
 _SWEEP_EVERY = 256
 _SWEEP_MOST = 2_000
@@ -77,41 +80,33 @@ class Calls:
         self._oldest = oldest
         self._writes = 0
 
-    def keep(self, call: Call) -> None:
-        """Keep a call with its determinations, or nothing of it.
+    def keep(self, call: Call, page: Page | None = None) -> None:
+        """Keep a call with its determinations and the page behind its cards, or nothing of it.
 
-        Now and then what is too old is thrown away in the same transaction, a little at a time.
+        Now and then what is too old is thrown away before, a little at a time.
 
         Raises:
             StoreFault: the database cannot be written now.
         """
-        with self._store.begin_quick() as connection:
-            connection.execute(_CALL, _columns(call))
-            if call.decided:
-                connection.execute(_DECISION, [_decided(call, one) for one in call.decided])
-            if call.sealed is not None:
-                connection.execute(insert(inputs), {"call": call.id, "sealed": call.sealed})
-            if self._writes % _SWEEP_EVERY == 0:
-                oldest = self._oldest(call.received)
-                if oldest is not None:
+        if self._writes % _SWEEP_EVERY == 0:
+            oldest = self._oldest(call.received)
+            if oldest is not None:
+                with self._store.begin_quick() as connection:
                     _throw_away(connection, oldest, _SWEEP_MOST)
+        with self._store.drive() as driving:
+            if page is not None:
+                keep_page(driving, page)
+            driving.run(_CALL, msgspec.structs.asdict(call))
+            if call.decided:
+                driving.run_all(_DECISION, [_decided(call, one) for one in call.decided])
+            if call.sealed is not None:
+                driving.run(_INPUT, {"call": call.id, "sealed": call.sealed})
         self._writes += 1
 
 
-_CALL = insert(calls)
-_DECISION = insert(decisions)
-
-
-def _columns(call: Call) -> dict[str, object]:
-    return {
-        "id": call.id,
-        "hook_instance": call.hook_instance,
-        "received": call.received,
-        "client": call.client,
-        "patient": call.patient,
-        "cards": call.cards,
-        "record": call.record,
-    }
+_CALL = Prepared(lambda _: insert(calls))
+_DECISION = Prepared(lambda _: insert(decisions))
+_INPUT = Prepared(lambda _: insert(inputs))
 
 
 def _decided(call: Call, one: Decided) -> dict[str, object]:

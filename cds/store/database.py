@@ -12,6 +12,7 @@ from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from cds.store.fault import StoreFault
+from cds.store.prepared import Driving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,18 +84,50 @@ class Store:
             yield connection
 
     @contextmanager
+    def drive(self, *, reading: bool = False) -> Iterator[Driving]:
+        """The transaction of `begin_quick` (`reading`: of `read`) for prepared statements.
+
+        In SQLite a reading one is no transaction: each statement sees what is there by then.
+
+        Raises:
+            StoreFault: as theirs.
+        """
+        with self._faults(), self._turn(reading=reading):
+            engine = self._ready()
+            lent = engine.raw_connection()
+            try:
+                driver: Any = lent.driver_connection
+                if not reading and engine.dialect.name == "sqlite":
+                    _begin_quick(driver)
+                yield Driving(driver, engine.dialect)
+                if not reading:
+                    driver.commit()
+            finally:
+                lent.close()  # which rolls back what was not committed
+
+    @contextmanager
     def _transaction(self, **options: bool) -> Iterator[Connection]:
-        self.open()
-        assert self._engine is not None  # noqa: S101 - open() saw to it
+        with (
+            self._faults(),
+            self._turn(reading="reading" in options),
+            self._with(options).begin() as connection,
+        ):
+            yield connection
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        """Say of the database's faults their kind alone: the text may hold what was written."""
+        engine = self._ready()
         try:
-            with (
-                self._turn(reading="reading" in options),
-                self._with(options).begin() as connection,
-            ):
-                yield connection
-        except (SQLAlchemyError, sqlite3.Error) as problem:
+            yield
+        except (SQLAlchemyError, _driver_error(engine)) as problem:
             message = f"the store cannot be used now ({type(problem).__name__})"
             raise StoreFault(message) from None
+
+    def _ready(self) -> Engine:
+        self.open()
+        assert self._engine is not None  # noqa: S101 - open() saw to it
+        return self._engine
 
     @contextmanager
     def _turn(self, *, reading: bool) -> Iterator[None]:
@@ -119,8 +152,7 @@ class Store:
         kind = next(iter(options), "")
         engine = self._kinds.get(kind)
         if engine is None:
-            assert self._engine is not None  # noqa: S101 - open() saw to it
-            engine = self._kinds[kind] = self._engine.execution_options(**options)
+            engine = self._kinds[kind] = self._ready().execution_options(**options)
         return engine
 
     def is_reachable(self) -> bool:
@@ -235,5 +267,19 @@ def _begin(connection: Connection) -> None:
     if options.get("reading"):
         driver.execute("BEGIN")
         return
-    driver.execute(f"PRAGMA synchronous={'NORMAL' if options.get('quick') else 'FULL'}")
+    if options.get("quick"):
+        _begin_quick(driver)
+        return
+    driver.execute("PRAGMA synchronous=FULL")
     driver.execute("BEGIN IMMEDIATE")
+
+
+def _begin_quick(driver: sqlite3.Connection) -> None:
+    driver.execute("PRAGMA synchronous=NORMAL")
+    driver.execute("BEGIN IMMEDIATE")
+
+
+def _driver_error(engine: Engine) -> type[Exception]:
+    """What the driver raises, whatever it is; SQLAlchemy does not hold it in its own errors."""
+    found: type[Exception] = engine.dialect.dbapi.Error  # type: ignore[union-attr]
+    return found

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import bindparam, delete, or_, select
+from sqlalchemy import String, bindparam, delete, literal_column, or_, select, union_all
 
 from cds.store.inserting import put
-from cds.store.tables import calls, decisions, mutes
+from cds.store.prepared import Prepared
+from cds.store.tables import attestations, calls, decisions, mutes
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -34,15 +36,41 @@ def muted_of(store: Store, patient: Collection[str], now: datetime) -> frozenset
     Raises:
         StoreFault: the database cannot be read now.
     """
-    asked = {"patient": list(patient), "now": now}
-    with store.read() as connection:
-        return frozenset(Muted(row.trial, row.stands) for row in connection.execute(_MUTED, asked))
+    return known_of(store, patient, now).muted
 
 
-_MUTED = select(mutes.c.trial, mutes.c.stands).where(
-    mutes.c.patient.in_(bindparam("patient", expanding=True)),
-    or_(mutes.c.until.is_(None), mutes.c.until > bindparam("now")),
-)
+class Known(msgspec.Struct, frozen=True):
+    """What people did with a patient's cards; `answered`: somebody answered a trial's questions."""
+
+    muted: frozenset[Muted]
+    answered: bool
+
+
+def known_of(store: Store, patient: Collection[str], now: datetime) -> Known:
+    """What a hook call must know of a patient, who may stand in the store under several names.
+
+    Raises:
+        StoreFault: the database cannot be read now.
+    """
+    row: dict[str, object] = {f"name{number}": name for number, name in enumerate(patient)}
+    with store.drive(reading=True) as driving:
+        rows = driving.run(_known(len(row)), {**row, "now": now})
+    muted = frozenset(Muted(trial, stands) for trial, stands in rows if stands)
+    return Known(muted, any(not stands for _, stands in rows))
+
+
+@cache  # by the number of site keys
+def _known(names: int) -> Prepared:
+    """Mutes that hold, and for each answer a row without `stands`."""
+    given = [bindparam(f"name{number}", type_=String) for number in range(names)]
+    muted = select(mutes.c.trial, mutes.c.stands).where(
+        mutes.c.patient.in_(given),
+        or_(mutes.c.until.is_(None), mutes.c.until > bindparam("now")),
+    )
+    answered = select(attestations.c.trial, literal_column("''")).where(
+        attestations.c.patient.in_(given)
+    )
+    return Prepared(lambda _: union_all(muted, answered))
 
 
 class About(msgspec.Struct, frozen=True):

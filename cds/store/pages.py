@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 from sqlalchemy import delete, func, select, update
 
-from cds.store.inserting import insert_new
+from cds.store.inserting import putting
+from cds.store.prepared import Prepared
 from cds.store.tables import pages
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from cds.store.database import Store
+    from cds.store.prepared import Driving
 
 _SWEEP_EVERY = 64
 MOST_PAGES = 5_000
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One page to be kept until `expires` (Unix seconds): the columns of `pages` without a reader.
+
+    The same page again is kept longer, and who opened it first stays its reader.
+    """
+
+    address: str
+    sealed: bytes
+    expires: int
 
 
 class KeptPage(msgspec.Struct, frozen=True):
@@ -37,37 +51,35 @@ class Pages:
         self._sweep_every = max(1, min(_SWEEP_EVERY, most // 4))
         self._writes = 0
 
-    def keep(self, address: str, sealed: bytes, *, expires: int, now: int) -> None:
+    def keep(self, page: Page, *, now: int) -> None:
         """Keep a page in a transaction of its own.
 
         Raises:
             StoreFault: the database cannot be written now.
         """
-        with self._store.begin_quick() as connection:
-            self.keep_within(connection, address, sealed, expires=expires, now=now)
+        self.make_room(now)
+        with self._store.drive() as driving:
+            keep_page(driving, page)
 
-    def keep_within(
-        self, connection: Connection, address: str, sealed: bytes, *, expires: int, now: int
-    ) -> None:
-        """Keep a page until `expires` (Unix seconds); the same page again is kept longer.
+    def make_room(self, now: int) -> None:
+        """Before a page is kept: now and then sweep out those that ended.
 
-        Who opened it first stays its reader. Now and then the ones that ended are swept out, and
-        the ones that end first where there are too many.
+        And the ones that end first where there are too many.
+
+        Raises:
+            StoreFault: the database cannot be written now.
         """
-        row = {"address": address, "sealed": sealed, "expires": expires}
-        if not insert_new(connection, pages, row):
-            again = update(pages).where(pages.c.address == address)
-            connection.execute(again.values(sealed=sealed, expires=expires))
         if self._writes % self._sweep_every == 0:
-            self._sweep(connection, now)
+            with self._store.begin_quick() as connection:
+                self._sweep(connection, now)
         self._writes += 1
 
     def _sweep(self, connection: Connection, now: int) -> None:
         connection.execute(delete(pages).where(pages.c.expires <= now))
         count = connection.scalar(select(func.count()).select_from(pages)) or 0
-        if count > self._most:
+        if count >= self._most:
             first = select(pages.c.address).order_by(pages.c.expires)
-            oldest = first.limit(count - self._most)
+            oldest = first.limit(count + 1 - self._most)
             connection.execute(delete(pages).where(pages.c.address.in_(oldest)))
 
     def open(
@@ -93,3 +105,11 @@ class Pages:
         if found is None:
             return None
         return KeptPage(found.sealed, found.reader == named)
+
+
+def keep_page(driving: Driving, page: Page) -> None:
+    """Keep a page in a transaction that is under way."""
+    driving.run(_KEEP, msgspec.structs.asdict(page))
+
+
+_KEEP = Prepared(partial(putting, pages, Page.__struct_fields__))

@@ -174,8 +174,8 @@ class HookService:
             )
             switches = self._switches.current()
             withheld |= switches.off(caller.issuer)
-            muted = self._kept.muted(patient, assessment.determinations, received)
-            withheld |= {trial: "muted" for trial in muted if trial not in withheld}
+            acted = self._kept.known(patient, assessment.determinations, received)
+            withheld |= {trial: "muted" for trial in acted.muted if trial not in withheld}
             cards = msgspec.structs.replace(self._cards[dialect], trials_off=frozenset(withheld))
             shown = shown_trials(assessment, cards)
             if shown:
@@ -184,11 +184,12 @@ class HookService:
                 withheld |= switches.elsewhere(partial(place_of, request, servers, deadline), shown)
                 cards = msgspec.structs.replace(cards, trials_off=frozenset(withheld))
                 shown = shown_trials(assessment, cards)
-            held, notes = self._held(patient, assessment, shown, caller, asked.on)
+            answered = patient if acted.answered else ()
+            held, notes = self._held(answered, assessment, shown, caller, asked.on)
             withheld |= held
             cards = msgspec.structs.replace(cards, trials_off=frozenset(withheld), notes=notes)
             shown = [trial for trial in shown if trial not in withheld]
-            pages = self._reports.addresses(
+            pages, page = self._reports.linked(
                 assessment,
                 facts,
                 trials=shown,
@@ -205,7 +206,7 @@ class HookService:
                 request.hook_instance, caller.issuer, received, patient[0], read, withheld, given
             )
             with span("keep"):
-                name = self._kept.keep(call, assessment, facts, asked)
+                name = self._kept.keep(call, assessment, facts, asked, page)
         except StoreFault:
             says = "What was decided cannot be kept now; try again in a moment."
             raise Refused(503, says, retry_after=5) from None
@@ -251,11 +252,12 @@ class HookService:
     ) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
         """Of the trials that are about to give a card, what people say to that.
 
+        `patient` are the names under which somebody may have said it, none where nobody did.
         Trial → why it gives none (attested, shadow), and trial → lines for its card.
         """
         switches = self._switches.current()
         said: dict[str, Standing] = {}
-        if trials and self._settings.attestation_days:
+        if trials and patient and self._settings.attestation_days:
             asked = [d for d in assessment.determinations if d.trial.id in trials]
             said = answers_for(self._kept.store, patient, asked, on)
         against = [trial for trial, one in said.items() if one.against is not None]

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from cds.store.acceptance import UNKNOWN_CARD, acceptance
+from cds.store.attestations import Attestation, attest
 from cds.store.calls import (
     Call,
     Calls,
@@ -22,7 +23,8 @@ from cds.store.calls import (
 from cds.store.database import Store
 from cds.store.fault import StoreFault
 from cds.store.feedback import FeedbackEntry, Reason, keep_feedback
-from cds.store.mutes import Muted, muted_of
+from cds.store.mutes import Known, Muted, known_of, muted_of
+from cds.store.pages import KeptPage, Page, Pages
 from cds.store.tables import decisions, inputs
 
 if TYPE_CHECKING:
@@ -86,14 +88,19 @@ def test_ids_sort_by_the_time_of_their_call() -> None:
     assert len(set(names)) == 50
 
 
-def test_a_call_is_kept_whole_or_not_at_all(store: Store) -> None:
+def test_a_call_is_kept_whole_with_its_page_or_not_at_all(store: Store) -> None:
     one = call()
     twice = Call(
         one.id, one.hook_instance, NOW, None, one.patient, 1, "{}", (*one.decided, one.decided[0])
     )
+    kept, pages, page = Calls(store, oldest=lambda _: None), Pages(store), Page("a", b"sealed", 9)
     with pytest.raises(StoreFault):
-        keep(store, twice)
+        kept.keep(twice, page)
     assert find_calls(store, one.id) == []
+    assert pages.open("a", reader=None, now=0) is None
+    kept.keep(one, page)
+    assert find_calls(store, one.id) == [one]
+    assert pages.open("a", reader=None, now=0) == KeptPage(b"sealed", reader_fits=True)
 
 
 def test_threads_that_keep_at_the_same_time_lose_nothing(store: Store) -> None:
@@ -119,6 +126,18 @@ def test_an_overridden_card_mutes_its_trial_as_it_stood(store: Store) -> None:
     assert muted_of(store, ["k1.a"], NOW) == {Muted(TRIAL, "s1")}
     assert muted_of(store, ["k2.x", "k1.a"], NOW) == {Muted(TRIAL, "s1")}
     assert muted_of(store, ["k1.b"], NOW) == frozenset()
+
+
+def test_one_look_tells_what_is_muted_and_whether_anybody_answered(store: Store) -> None:
+    keep(store, call(), call(patient="k1.b", card="card-2"))
+    assert known_of(store, ["k1.a"], NOW) == Known(frozenset(), answered=False)
+    said = Attestation("k0.a", TRIAL, "I01b", "0" * 64, "no", "nurse", "Ada", None, NOW, None)
+    attest(store, [said])
+    say(store, "card-1", "overridden", "not-suitable")
+    muted = frozenset({Muted(TRIAL, "s1")})
+    assert known_of(store, ["k1.a"], NOW) == Known(muted, answered=False)
+    assert known_of(store, ["k1.a", "k0.a"], NOW) == Known(muted, answered=True)
+    assert known_of(store, ["k1.b", "k0.b"], NOW) == Known(frozenset(), answered=False)
 
 
 def test_not_now_mutes_for_some_days_and_another_reason_until_something_changes(

@@ -19,7 +19,7 @@ from cds.assess import load_content
 from cds.content.bundled import bundled_content, bundled_fixtures
 from cds.settings import Settings, SettingsFault, load_settings
 from cds.store.database import Store
-from cds.store.pages import Pages
+from cds.store.pages import Page, Pages
 from cds.store.tables import pages as stored_pages
 from cds.web.app import create_app, store_of
 from cds.web.fhir_endpoint import create_fhir_app, load_fixtures, serving
@@ -388,7 +388,7 @@ def test_a_page_in_the_store_cannot_be_read_without_the_link(
 def test_no_more_pages_are_kept_than_the_store_is_told(tmp_path: Path) -> None:
     pages = Pages(Store(f"sqlite:///{tmp_path / 'store.db'}"), most=3)
     for number in range(5):
-        pages.keep(f"{number}", b"x", expires=100 + number, now=0)
+        pages.keep(Page(f"{number}", b"x", 100 + number), now=0)
     found = [number for number in range(5) if pages.open(f"{number}", reader=None, now=0)]
     assert found == [2, 3, 4]
 

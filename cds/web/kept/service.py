@@ -18,7 +18,7 @@ from cds.fhir.addresses import read_base
 from cds.fhir.faults import FhirFault
 from cds.settings import default_database_url
 from cds.store.calls import Call, Calls, Decided, new_call_id
-from cds.store.mutes import Muted, muted_of
+from cds.store.mutes import Muted, known_of
 from cds.store.patients import SiteKeys, site_keys
 from cds.web.kept.record import (
     CallRecord,
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from cds.core.when import Evaluation
     from cds.settings import Settings
     from cds.store.database import Store
+    from cds.store.pages import Page
     from cds.web.kept.inputs import Input
 
 _EXTENSION = "extension"
@@ -87,6 +88,18 @@ class Answered:
     cards: Sequence[Mapping[str, Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """What people did with a patient's earlier cards.
+
+    `muted` are the trials whose card was overridden and that stand as they did then. `answered`:
+    somebody answered a question of some trial.
+    """
+
+    muted: frozenset[str] = frozenset()
+    answered: bool = False
+
+
 class Keeper:
     """Keeps one row for each call and determination, and answers what is muted."""
 
@@ -124,10 +137,10 @@ class Keeper:
                 self._keys = keys_of(self._settings)
             return self._keys
 
-    def muted(
+    def known(
         self, patient: Sequence[str], determinations: Iterable[Determination], now: datetime
-    ) -> frozenset[str]:
-        """The trials whose card was overridden and that stand as they did then.
+    ) -> Acted:
+        """What people did with earlier cards, as far as it concerns the cards of this call.
 
         `patient` are the names under which the patient may stand in the store.
 
@@ -135,15 +148,26 @@ class Keeper:
             StoreFault: the store does not answer.
         """
         asked = [d for d in determinations if d.target.status is not Status.FAIL]
-        if not asked or not self._settings.mute_overridden:
-            return frozenset()
-        muted = muted_of(self._store, patient, now)
-        return frozenset(
-            d.trial.id for d in asked if muted and Muted(d.trial.id, stands_of(d)) in muted
+        if not asked:
+            return Acted()
+        known = known_of(self._store, patient, now)
+        muted = known.muted if self._settings.mute_overridden else ()
+        return Acted(
+            frozenset(
+                d.trial.id for d in asked if muted and Muted(d.trial.id, stands_of(d)) in muted
+            ),
+            known.answered,
         )
 
-    def keep(self, call: Answered, assessment: Assessment, facts: Facts, asked: Evaluation) -> str:
-        """Keep a call with its determinations; gives its id.
+    def keep(
+        self,
+        call: Answered,
+        assessment: Assessment,
+        facts: Facts,
+        asked: Evaluation,
+        page: Page | None = None,
+    ) -> str:
+        """Keep a call with its determinations and the page behind its cards; gives its id.
 
         Raises:
             StoreFault: nothing was kept.
@@ -170,7 +194,8 @@ class Keeper:
                 self._call_record(of, call, assessment, len(decided)),
                 decided,
                 self._sealed(name, call.input) if settings.keep_inputs else None,
-            )
+            ),
+            page,
         )
         return name
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from cds.core.assessment import card_extension
 from cds.core.criterion import Status
-from cds.store.fault import StoreFault
-from cds.store.pages import Pages
+from cds.store.pages import Page, Pages
 from cds.web.attesting.page import Attesting
 from cds.web.attesting.views import add_answers
 from cds.web.report.keeping import kept_of
@@ -30,10 +28,20 @@ if TYPE_CHECKING:
     from cds.core.facts import Facts
     from cds.settings import Settings
     from cds.store.database import Store
+    from cds.web.report.keeping import Kept
     from cds.web.sessions import Sessions
 
-_log = logging.getLogger("trial-cds")
 _MINUTE = 60
+
+
+class Linked(NamedTuple):
+    """Trial → the address of its page, and "" → that of all of them; and what is behind them.
+
+    The page is still to be kept, with the call that gives the cards; None where there are no links.
+    """
+
+    addresses: Mapping[str, str]
+    page: Page | None
 
 
 class ReportService:
@@ -87,7 +95,7 @@ class ReportService:
             add_answers(pages, reader, attesting, self._cookies)
         return pages
 
-    def addresses(  # noqa: PLR0913 - what was found, and for whom
+    def linked(  # noqa: PLR0913 - what was found, and for whom
         self,
         assessment: Assessment,
         facts: Facts,
@@ -96,16 +104,19 @@ class ReportService:
         reader: str,
         subject: Sequence[str] = (),
         ruled_out: Collection[str] = (),
-    ) -> Mapping[str, str]:
-        """Trial → the address of its page, and "" → that of all of them; empty where none is given.
+    ) -> Linked:
+        """The links of cards about some trials, none where they are switched off.
 
         `reader` is who asked, as the hook says it: the same reader gets the same link for the same
         determinations. `subject` are the names under which the patient may stand in the store.
         `ruled_out` are trials that give no card because somebody answered so; they stand on the
-        page of all trials. A store that fails costs the link, never the card.
+        page of all trials.
+
+        Raises:
+            StoreFault: no room for another page can be made in the database now.
         """
         if not trials or not self.given:
-            return {}
+            return Linked({}, None)
         shown = [d for d in assessment.determinations if d.trial.id in trials]
         said = hashlib.sha256()
         for determination in shown:
@@ -121,13 +132,10 @@ class ReportService:
             subject=subject,
         )
         now = int(self._clock())
-        try:
-            self._keep(token, seal(kept, token), now)
-        except StoreFault as problem:
-            _log.warning("no page behind the cards: %s", problem)
-            return {}
+        self._pages.make_room(now)
         found = {d.trial.id: f"{self._base}/{token}/{d.trial.id}" for d in shown}
-        return {**found, "": f"{self._base}/{token}"}
+        found[""] = f"{self._base}/{token}"
+        return Linked(found, self._page(kept, token, now))
 
     def launched(
         self,
@@ -153,12 +161,12 @@ class ReportService:
         dated = self._settings.on is not None
         kept = kept_of(facts, self._content, assessment.on, trials, dated=dated, subject=subject)
         token, now = new_token(), int(self._clock())
-        self._keep(token, seal(kept, token), now)
-        self._pages.open(address_of(token) or "", reader=reader, now=now)  # it is theirs from now
+        page = self._page(kept, token, now)
+        self._pages.keep(page, now=now)
+        self._pages.open(page.address, reader=reader, now=now)  # it is theirs from now
         return f"{self._base}/{token}"
 
-    def _keep(self, token: str, sealed: bytes, now: int) -> None:
+    def _page(self, kept: Kept, token: str, now: int) -> Page:
         address = address_of(token)
         assert address is not None  # noqa: S101 - the token was made here
-        expires = now + self._settings.page_minutes * _MINUTE
-        self._pages.keep(address, sealed, expires=expires, now=now)
+        return Page(address, seal(kept, token), now + self._settings.page_minutes * _MINUTE)
