@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cds.cards.words import listed, readable, shortened
 from cds.core.answer import Gap
+from cds.engine.lab import IS_NEWEST_READ
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -46,8 +47,14 @@ def _not_recorded(decisions: Sequence[Decision], labels: Mapping[str, str]) -> s
 
 
 def _not_retrieved(decisions: Sequence[Decision], labels: Mapping[str, str]) -> str:
-    names = _names(decisions, Gap.NOT_RETRIEVED, labels)
-    return f"could not be read: {listed(names, len(names))}"
+    """What came of a list that was cut off stands apart, with its newest values."""
+    cut_off = [one for one in decisions if IS_NEWEST_READ in one.reason]
+    names = _names([one for one in decisions if one not in cut_off], Gap.NOT_RETRIEVED, labels)
+    said = [f"could not be read: {listed(names, len(names))}"] if names else []
+    if cut_off:
+        newest = [readable(one.reason).partition(f" {IS_NEWEST_READ}")[0] for one in cut_off]
+        said.append(f"the list was cut off, a newer one may exist: {_values(newest)}")
+    return "; ".join(said)
 
 
 def _too_old(decisions: Sequence[Decision], labels: Mapping[str, str]) -> str:

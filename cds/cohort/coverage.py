@@ -17,8 +17,9 @@ _NO_FILE = Coverage(Retrieval.NOT_RETRIEVED, "the export holds no file of it")
 _NOT_KEPT = Coverage(Retrieval.NOT_KEPT, "the site does not keep it")
 
 
-def _partial(why: str) -> Coverage:
-    return Coverage(Retrieval.PARTIAL, why)
+def _cut_off(why: str) -> Coverage:
+    """Entries exist, or may exist, that the export does not hold: newer ones among them."""
+    return Coverage(Retrieval.CUT_OFF, why)
 
 
 def coverage_of(  # noqa: PLR0913 - everything that an export may say about itself
@@ -44,9 +45,9 @@ def coverage_of(  # noqa: PLR0913 - everything that an export may say about itse
         if kind in not_kept:
             found[kind] = _NOT_KEPT
         elif kind in cut or None in cut:
-            found[kind] = _partial("a file of the export is damaged")
+            found[kind] = _cut_off("a file of the export is damaged")
         elif errors:
-            found[kind] = _partial("the export reported errors")
+            found[kind] = _cut_off("the export reported errors")
         else:
             found[kind] = _as_asked(kind, source, kinds.get(kind, 0), complete=kind in complete)
     return found
@@ -57,8 +58,8 @@ def _as_asked(kind: str, source: Source, count: int, *, complete: bool) -> Cover
     named = kind in source.kinds or count > 0
     if asked is not None:
         if asked.counts.get(kind, 0) > count:
-            return _partial("the export holds fewer than its manifest says")
+            return _cut_off("the export holds fewer than its manifest says")
         if asked.limited and not complete and (named or asked.covers(kind)):
-            return _partial(f"the export was limited by {asked.limited}")
+            return _cut_off(f"the export was limited by {asked.limited}")
         named = named or asked.covers(kind)
     return COMPLETE if named or complete else _NO_FILE

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cds.core.criterion import Overall
-from cds.core.facts import Retrieval
-from cds.fhir.retrieved import NEEDED
+from cds.fhir.retrieved import NEEDED, SHORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
 
 NEEDED_KINDS = frozenset(name.partition(":")[0] for name in NEEDED)
 """The types whose absence makes something unknown; MedicationAdministration only adds evidence."""
-
-_SHORT = frozenset({Retrieval.NOT_RETRIEVED, Retrieval.PARTIAL})
 
 
 def summary(finished: Finished, out: str) -> str:
@@ -35,7 +32,7 @@ def _lines(finished: Finished, out: str) -> Iterator[str]:
         )
         yield f"  {trial}: {said}"
     for kind, covered in finished.coverage.items():
-        if kind in NEEDED_KINDS and covered.state in _SHORT:
+        if kind in NEEDED_KINDS and covered.state in SHORT:
             yield f"! {kind} was not read completely: {covered.why}"
     if finished.rejected_lines or finished.rejected_patients:
         yield f"! {finished.rejected_lines} broken lines; see {out}/rejects.ndjson"

@@ -57,6 +57,7 @@ KEYS: Mapping[str, frozenset[str]] = {
     "unrecognised_drug": frozenset({"from", "to", "last_taken", "status", "local"}),
     "not_read": frozenset(),
     "partly_read": frozenset(),
+    "cut_off": frozenset(),
     "not_kept": frozenset(),
 }  # fmt: skip
 RANGE_KEYS = frozenset({"high", "sex", "age_from", "age_to"})
@@ -73,6 +74,7 @@ _GAPS = {gap.value for gap in Gap}
 NOT_READ = {
     "not_read": Retrieval.NOT_RETRIEVED,
     "partly_read": Retrieval.PARTIAL,
+    "cut_off": Retrieval.CUT_OFF,
     "not_kept": Retrieval.NOT_KEPT,
 }
 CLINICAL = {

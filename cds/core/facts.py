@@ -19,6 +19,8 @@ from cds.core.truth import Truth
 from cds.core.when import When
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from cds.core.when import Evaluation
 
 
@@ -170,10 +172,15 @@ class Exposure(msgspec.Struct, frozen=True, gc=False):
 
 
 class Retrieval(Enum):
-    """How much of one resource type was read."""
+    """How much of one resource type was read.
+
+    PARTIAL: the list came whole, but an entry of it could not be used. CUT_OFF: entries may exist
+    that nobody saw, newer ones among them.
+    """
 
     COMPLETE = "complete"
     PARTIAL = "partial"
+    CUT_OFF = "cut off"
     NOT_RETRIEVED = "not retrieved"
     NOT_KEPT = "not kept there"
 
@@ -203,6 +210,7 @@ class Facts:
 
     `retrieval` is keyed by resource type, and for Observation also by `Observation:<category>`
     (laboratory, vital-signs, exam, survey …) where categories were asked for one by one.
+    `whole_since`, keyed alike, is the day since when a list that was cut off came whole.
     `unrecognised` counts, per resource type, the entries that nobody could recognise.
     """
 
@@ -211,6 +219,7 @@ class Facts:
         "_lazy",
         "_worked_out",
         "conditions",
+        "cut_off",
         "exposures",
         "patient",
         "problems",
@@ -220,6 +229,7 @@ class Facts:
         "totals",
         "unrecognised",
         "unrecognised_drugs",
+        "whole_since",
     )
 
     def __init__(  # noqa: PLR0913 - a record of everything that is known
@@ -234,6 +244,7 @@ class Facts:
         unrecognised: Mapping[str, int] | None = None,
         totals: Mapping[str, int] | None = None,
         retrieval: Mapping[str, Retrieval] | None = None,
+        whole_since: Mapping[str, date] | None = None,
         problems: Sequence[Problem] = (),
     ) -> None:
         """Hold the entries; a missing mapping is empty, a missing retrieval complete."""
@@ -249,6 +260,8 @@ class Facts:
         self.unrecognised = unrecognised or {}
         self.totals = totals or {}
         self.retrieval = retrieval or {}
+        self.cut_off = Retrieval.CUT_OFF in self.retrieval.values()
+        self.whole_since = whole_since or {}
         self.problems = problems
 
     def latest(self, concept: str, end: int) -> Sequence[Result]:
@@ -274,3 +287,11 @@ class Facts:
             if by_category is not None:
                 return by_category
         return self.retrieval.get(resource_type, Retrieval.COMPLETE)
+
+    def newest_known(self, resource_type: str, category: str, since: date | None) -> bool:
+        """Whether no entry dated on or after `since` (None: of any date) can have been cut off."""
+        if self.retrieved(resource_type, category) is not Retrieval.CUT_OFF:
+            return True
+        name = f"{resource_type}:{category}"
+        whole = self.whole_since.get(name if name in self.retrieval else resource_type)
+        return whole is not None and since is not None and whole <= since

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from cds.core.when import Evaluation
 
 _ONE = Decimal(1)
+IS_NEWEST_READ = "is the newest that was read"
+"""What a reason says of a result to which a list that was cut off may hold a newer one."""
 
 
 class Sign(Enum):
@@ -96,6 +98,8 @@ class Lab(msgspec.Struct, frozen=True):
         if not latest.newest:
             gap = Gap.NO_VALUE if latest.skipped else Gap.NOT_RECORDED
             return self._nothing(facts, gap, latest.skipped)
+        if facts.cut_off and not self._newest_known(latest.newest, facts, asked):
+            return self._cut_off(latest)
         if not latest.usable:
             return self._unusable(latest.newest, _all(self.concepts, facts, asked)[0])
         return self._agreed(latest, facts, asked)
@@ -150,6 +154,29 @@ class Lab(msgspec.Struct, frozen=True):
             evidence,
             (Missing(concept, gap),),
         )
+
+    def _newest_known(self, newest: Sequence[Result], facts: Facts, asked: Evaluation) -> bool:
+        """Whether a result that nobody saw cannot be newer than these, or does not matter.
+
+        It does not where everything came that the look-back spans.
+        """
+        dates = [result.when.first for result in newest if result.when is not None]
+        since = min(dates) if len(dates) == len(newest) else None
+        if self.look_back is not None:
+            first = self.look_back.before(asked.on)
+            since = first if since is None else max(first, since)
+        return all(
+            facts.newest_known("Observation", category, since) for category in self.categories
+        )
+
+    def _cut_off(self, latest: _Latest) -> Answer:
+        """A list that was cut off may hold a newer result than the newest that came."""
+        says = (
+            f"{self._shown(latest.newest)} {IS_NEWEST_READ} ({self._needs()}); "
+            "the list was cut off, a newer one may exist"
+        )
+        missing = (Missing(self.concepts[0], Gap.NOT_RETRIEVED),)
+        return Answer(Truth.UNKNOWN, says, latest.evidence, missing)
 
     def _unusable(self, newest: Sequence[Result], valued: Sequence[Result]) -> Answer:
         """The newest result cannot be used: name it and the newest one that can."""

@@ -243,7 +243,7 @@ def _tried(fetched: Fetched) -> Finding:
         return Finding(what, Verdict.STOP, why, "name a patient whom this token may read")
     setting = "add =<its own address> to TRIAL_CDS_FHIR_ALLOW" if fetched.why is Why.OUTSIDE else ""
     means = "what came counts, absence is unknown"
-    if fetched.state is Retrieval.PARTIAL:
+    if fetched.bodies:
         return Finding(what, Verdict.GAP, f"{found}, then: {why}", means, setting)
     return Finding(what, Verdict.GAP, why, "criteria that need it are unknown", setting)
 

@@ -17,7 +17,7 @@ from cds.fhir.resources import (
     OperationOutcome,
     Patient,
 )
-from cds.fhir.retrieved import KINDS, Coverage, Record, better, newest, reference_of
+from cds.fhir.retrieved import KINDS, Coverage, Record, better, newest, rank, reference_of
 from cds.fhir.versions import refuse_foreign_shapes
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class _Sorted:
 
 
 class _Claims:
-    """The coverages of one part; what goes wrong makes them partial."""
+    """The coverages of one part, and what goes wrong with them."""
 
     def __init__(self, claims: Mapping[str, Coverage], around: _Claims | None = None) -> None:
         """`around`: the claims of the Bundle in which this one lies."""
@@ -72,19 +72,22 @@ class _Claims:
         No other part makes up for it: several keys of a prefetch may each claim a whole type and
         hold a piece of it only.
         """
-        self.lower(why, kind=kind)
+        self._lower(Coverage(Retrieval.PARTIAL, why), kind)
         for name, covered in self.coverage.items():
             if kind is None or name.partition(":")[0] == kind:
                 self.lost.setdefault(name, covered)
         if self._around is not None:
             self._around.lose(why, kind)
 
-    def lower(self, why: str, *, kind: str | None = None, again: bool = False) -> None:
-        """Mark the coverages of one type (None: all) as incomplete."""
+    def cut_off(self, why: str) -> None:
+        """Mark all coverages as lists of which entries may exist that did not come."""
+        self._lower(Coverage(Retrieval.CUT_OFF, why, again=True), None)
+
+    def _lower(self, to: Coverage, kind: str | None) -> None:
         for name, covered in self.coverage.items():
             concerned = kind is None or name.partition(":")[0] == kind
-            if concerned and covered.state is Retrieval.COMPLETE:
-                self.coverage[name] = Coverage(Retrieval.PARTIAL, why, again)
+            if concerned and rank(to) < rank(covered):
+                self.coverage[name] = to
 
 
 def collect(parts: Sequence[Part], patient_id: str | None) -> Record:
@@ -103,7 +106,7 @@ def collect(parts: Sequence[Part], patient_id: str | None) -> Record:
         all_claims.append(claims)
         for document in part.documents:
             if _sort_document(document, claims, found) and not part.judged:
-                claims.lower(_TRUNCATED, again=True)
+                claims.cut_off(_TRUNCATED)
     for kind, pairs in found.by_kind.items():
         refuse_foreign_shapes(kind, [entry for entry, _ in pairs])
     refuse_foreign_shapes("Patient", found.patients)
@@ -158,12 +161,12 @@ def _sort_other(
             found.medications[entry.full_url] = resource
     elif isinstance(resource, OperationOutcome):
         if reports_error(resource):
-            claims.lower(_SEARCH_ERROR, again=True)
+            claims.cut_off(_SEARCH_ERROR)
     elif isinstance(resource, Nested):
         _sort_nested(resource, claims, found)
     elif resource is None:
         if _failed(entry):
-            claims.lower(_SEARCH_ERROR, again=True)
+            claims.cut_off(_SEARCH_ERROR)
     else:
         found.others.add(type(resource).__name__)
 
@@ -173,7 +176,7 @@ def _sort_nested(bundle: Nested, claims: _Claims, found: _Sorted) -> None:
     document = read_nested(bundle)
     inner = _Claims(claims.coverage, claims)
     if _sort_document(document, inner, found):
-        inner.lower(_TRUNCATED, again=True)
+        inner.cut_off(_TRUNCATED)
     kinds = {KINDS.get(type(entry.resource)) for entry in document.entries} - {None}
     for name, covered in inner.coverage.items():
         # A truncated search says nothing about types that it did not search.

@@ -72,5 +72,6 @@ def facts_from(
         unrecognised={"Condition": unknown_conditions, "Procedure": unknown_procedures},
         totals={kind: len(entries.get(kind, ())) for kind in KINDS.values()},
         retrieval=record.retrieval(),
+        whole_since=record.whole_since(),
         problems=(*record.all_problems(), *medications.problems),
     )

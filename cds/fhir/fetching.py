@@ -264,9 +264,11 @@ def _what_is_missing(pages: Sequence[Page]) -> Why | None:
 def _answers(reading: Reading) -> list[Fetched]:
     """What came of one search: with its recent part where its end is missing, or by category."""
     whole = reading.progress.fetched(Why.DEADLINE)
-    if whole.state is Retrieval.PARTIAL and reading.newest is not None:
+    if whole.state is Retrieval.CUT_OFF and reading.newest is not None:
         recent = reading.newest.progress.fetched(Why.DEADLINE)
-        whole = Fetched(whole.search, whole.state, recent.bodies + whole.bodies, whole.why)
+        since = reading.search.recent if recent.state is Retrieval.COMPLETE else None
+        bodies = recent.bodies + whole.bodies
+        whole = Fetched(whole.search, whole.state, bodies, whole.why, since)
     parts = [one for part in reading.parts for one in _answers(part)]
     if parts and not whole.bodies:
         return parts

@@ -6,8 +6,12 @@ filter (washouts need stopped drugs).
 
 from __future__ import annotations
 
+import re
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
 
 from cds.core.facts import Retrieval
 from cds.fhir.retrieved import COMPLETE, KINDS, Coverage
@@ -44,7 +48,8 @@ _COVERS = {
     "procedures": "Procedure",
 }
 _HARMLESS = frozenset({"patient", "subject", "category"})
-_FILTERED = Coverage(Retrieval.PARTIAL, "the list sent is a filtered one", again=True)
+_FILTERED = Coverage(Retrieval.CUT_OFF, "the list sent is a filtered one", again=True)
+_SINCE = re.compile(r"g[et](?P<day>\d{4}-\d\d-\d\d)(T.*)?", re.DOTALL)
 _OUTCOME = Coverage(Retrieval.NOT_RETRIEVED, "the EHR could not read it", again=True)
 
 
@@ -68,7 +73,21 @@ def claims_of(key: str, document: Document) -> dict[str, Coverage]:
     names = _names(key, document, searched, params)
     filtered = any(not name.startswith("_") and name not in _HARMLESS for name in params)
     filtered |= "Condition" in names and "category" in params
-    return dict.fromkeys(names, _FILTERED if filtered else COMPLETE)
+    return dict.fromkeys(names, _filtered_by(params) if filtered else COMPLETE)
+
+
+def _filtered_by(params: dict[str, str]) -> Coverage:
+    """What a filtered list has read: everything since a day, if dates are all that it asks for."""
+    filters = {name for name in params if not name.startswith("_")} - _HARMLESS
+    since = _SINCE.fullmatch(params.get("date", ""))
+    if filters != {"date"} or since is None:
+        return _FILTERED
+    try:
+        first = date.fromisoformat(since["day"])
+    except ValueError:
+        return _FILTERED
+    # One day later, because the server's day may begin at another hour than the site's.
+    return msgspec.structs.replace(_FILTERED, since=first + timedelta(days=1))
 
 
 def _names(key: str, document: Document, searched: str | None, params: dict[str, str]) -> set[str]:

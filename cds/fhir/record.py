@@ -110,7 +110,7 @@ def record_from_fetched(fetched: Sequence[Fetched], patient_id: str) -> Record:
     parts: list[Part] = []
     for answer in fetched:
         why = "" if answer.why is None else answer.why.value
-        claims = {answer.covers: Coverage(answer.state, why)}
+        claims = {answer.covers: Coverage(answer.state, why, since=answer.since)}
         documents = tuple(read_document(body) for body in answer.bodies)
         parts.append(Part(documents, claims, judged=True))
     return collect(parts, patient_id)

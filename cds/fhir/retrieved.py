@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -51,20 +52,25 @@ _ALONG = "MedicationAdministration"
 _ORDER = {
     Retrieval.NOT_RETRIEVED: 0,
     Retrieval.NOT_KEPT: 1,
-    Retrieval.PARTIAL: 2,
-    Retrieval.COMPLETE: 3,
+    Retrieval.CUT_OFF: 2,
+    Retrieval.PARTIAL: 3,
+    Retrieval.COMPLETE: 4,
 }
+SHORT = frozenset({Retrieval.NOT_RETRIEVED, Retrieval.CUT_OFF, Retrieval.PARTIAL})
+"""The states of a list that something is missing from."""
 
 
 class Coverage(msgspec.Struct, frozen=True):
     """How much of one type or category was read.
 
     `why` says in words what is missing. `again`: asking the server once more may bring it.
+    `since`: the day since when a list that was cut off came whole, if there is one.
     """
 
     state: Retrieval
     why: str = ""
     again: bool = False
+    since: date | None = None
 
 
 COMPLETE = Coverage(Retrieval.COMPLETE)
@@ -94,7 +100,7 @@ class Record(msgspec.Struct, frozen=True):
         found = self.coverage.get(name)
         if name.startswith("Observation:"):
             whole = self.coverage.get("Observation")
-            if found is None or (whole is not None and _ORDER[whole.state] > _ORDER[found.state]):
+            if whole is not None and (found is None or rank(whole) > rank(found)):
                 found = whole
         return found or NOT_RETRIEVED
 
@@ -105,6 +111,13 @@ class Record(msgspec.Struct, frozen=True):
             states[name] = self.covered(name).state
         return states
 
+    def whole_since(self) -> dict[str, date]:
+        """The days since when lists that were cut off came whole, in the form of facts."""
+        if all(covered.since is None for covered in self.coverage.values()):
+            return {}
+        found = {name: self.covered(name).since for name in (*NEEDED, *self.coverage)}
+        return {name: since for name, since in found.items() if since is not None}
+
     def all_problems(self) -> tuple[Problem, ...]:
         """Every problem of the record: single entries first, then what was not read."""
         return (*self.problems, *self._gaps())
@@ -114,7 +127,7 @@ class Record(msgspec.Struct, frozen=True):
             covered = self.covered(name)
             if covered.state is Retrieval.NOT_RETRIEVED:
                 yield Problem("not-retrieved", None, f"{_said(name)} not read: {covered.why}")
-            elif covered.state is Retrieval.PARTIAL:
+            elif covered.state in SHORT:
                 yield Problem("incomplete", None, f"{_said(name)} incomplete: {covered.why}")
 
 
@@ -140,7 +153,7 @@ def missing(record: Record) -> frozenset[str]:
 
 def _may_come(covered: Coverage) -> bool:
     """Whether asking the server once more may bring what was not read."""
-    return covered.again and covered.state in {Retrieval.NOT_RETRIEVED, Retrieval.PARTIAL}
+    return covered.again and covered.state in SHORT
 
 
 def reference_of(entry: Entry) -> str:
@@ -179,9 +192,13 @@ def merge(record: Record, other: Record) -> Record:
 
 def better(one: Coverage | None, other: Coverage) -> Coverage:
     """The more complete of two readings of the same type; of equals the later."""
-    if one is None:
-        return other
-    return one if _ORDER[one.state] > _ORDER[other.state] else other
+    return one if one is not None and rank(one) > rank(other) else other
+
+
+def rank(covered: Coverage) -> tuple[int, int]:
+    """Sorts readings of one type; a list that was cut off is the better the more came whole."""
+    since = date.max if covered.since is None else covered.since
+    return _ORDER[covered.state], -since.toordinal()
 
 
 class _Meta(msgspec.Struct, frozen=True, rename="camel"):

@@ -67,15 +67,16 @@ class Fetched:
     """What came of one search.
 
     `bodies` are the answers as received, in order: pages of a search, or single resources that
-    were read. COMPLETE: the search ended and nothing speaks against its completeness. PARTIAL:
-    what is in the bodies is there, absence means nothing. Otherwise there are no bodies, and
-    `why` says what kept them away.
+    were read. COMPLETE: the search ended and nothing speaks against its completeness. CUT_OFF:
+    what is in the bodies is there, absence means nothing; on or after `since` (None: no day)
+    nothing is absent. Otherwise there are no bodies, and `why` says what kept them away.
     """
 
     search: Search
     state: Retrieval
     bodies: tuple[bytes, ...] = ()
     why: Why | None = None
+    since: date | None = None
 
     @property
     def covers(self) -> str:
@@ -100,7 +101,7 @@ class Progress:
         if why is None:
             return Fetched(self.search, Retrieval.COMPLETE, bodies)
         if bodies:
-            return Fetched(self.search, Retrieval.PARTIAL, bodies, why)
+            return Fetched(self.search, Retrieval.CUT_OFF, bodies, why)
         state = Retrieval.NOT_KEPT if self.not_kept else Retrieval.NOT_RETRIEVED
         return Fetched(self.search, state, (), why)
 

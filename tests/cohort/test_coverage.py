@@ -65,8 +65,8 @@ def test_the_command_line_may_say_that_a_type_was_asked_for(folder: Path, screen
         ("?_type=Patient,Condition,Procedure", "complete"),
         ("?_type=Patient%2CProcedure", "complete"),
         ("?_type=Patient,Condition", "not retrieved"),
-        ("?_since=2026-01-01T00:00:00Z", "partial"),
-        ("?_type=Procedure&_typeFilter=Procedure%3Fstatus%3Dcompleted", "partial"),
+        ("?_since=2026-01-01T00:00:00Z", "cut off"),
+        ("?_type=Procedure&_typeFilter=Procedure%3Fstatus%3Dcompleted", "cut off"),
     ],
 )
 def test_the_exports_manifest_says_what_was_asked_for(
@@ -81,7 +81,7 @@ def test_fewer_resources_than_the_manifest_promises_are_incomplete(
 ) -> None:
     output = [{"type": "Condition", "url": "https://ehr.example/1", "count": 2}]
     manifest(folder, "", output=output)
-    assert states(screening, folder)["Condition"] == "partial"
+    assert states(screening, folder)["Condition"] == "cut off"
 
 
 def test_an_error_that_the_export_reports_makes_everything_incomplete(
@@ -93,7 +93,7 @@ def test_an_error_that_the_export_reports_makes_everything_incomplete(
         "issue": [{"severity": "error", "code": "exception"}],
     }
     (folder / "error" / "1.ndjson").write_text(json.dumps(outcome), "utf-8")
-    assert set(states(screening, folder).values()) == {"partial"}
+    assert set(states(screening, folder).values()) == {"cut off"}
 
 
 def test_what_was_not_retrieved_is_unknown_in_the_rows(

@@ -291,7 +291,7 @@ def test_a_damaged_archive_makes_its_type_incomplete(export: Path, screening: An
     (export / "Condition.ndjson").unlink()
     (export / "Condition.ndjson.gz").write_bytes(data[: len(data) // 2])
     finished, out = screening.run(export)
-    assert finished.coverage["Condition"].state.value == "partial"
+    assert finished.coverage["Condition"].state.value == "cut off"
     assert "Condition.ndjson.gz" in (out / "rejects.ndjson").read_text("utf-8")
     assert {row["overall"] for row in determinations(out)} <= {"undetermined", "ineligible"}
 

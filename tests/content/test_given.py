@@ -83,9 +83,11 @@ def test_a_drug_with_a_last_day_is_over_unless_said() -> None:
 
 
 def test_types_that_were_not_read_are_kept_apart_from_empty_ones() -> None:
-    facts = facts_of(({"not_read": "Condition"}, {"partly_read": "Observation"}))
+    stated = {"not_read": "Condition", "partly_read": "Observation", "cut_off": "MedicationRequest"}
+    facts = facts_of(tuple({head: kind} for head, kind in stated.items()))
     assert facts.retrieved("Condition") is Retrieval.NOT_RETRIEVED
     assert facts.retrieved("Observation") is Retrieval.PARTIAL
+    assert facts.retrieved("MedicationRequest") is Retrieval.CUT_OFF
     assert facts.retrieved("Procedure") is Retrieval.COMPLETE
 
 

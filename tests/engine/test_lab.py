@@ -165,7 +165,7 @@ def test_nothing_recorded_is_unknown_unless_the_criterion_says_otherwise() -> No
 @pytest.mark.parametrize("absent", list(Absent))
 def test_results_that_were_not_read_are_never_taken_for_absent(absent: Absent) -> None:
     """A refused search leaves it unknown, whatever none would give."""
-    for state in (Retrieval.NOT_RETRIEVED, Retrieval.PARTIAL):
+    for state in (Retrieval.NOT_RETRIEVED, Retrieval.PARTIAL, Retrieval.CUT_OFF):
         got = answer(lab(absent=absent), retrieval={"Observation": state})
         assert gaps(got) == {Gap.NOT_RETRIEVED}
 
@@ -174,6 +174,96 @@ def test_a_refused_category_matters_only_to_its_own_results() -> None:
     """Vital signs refused: the laboratory is still complete."""
     retrieval = {"Observation": Retrieval.PARTIAL, "Observation:laboratory": Retrieval.COMPLETE}
     assert gaps(answer(lab(), retrieval=retrieval)) == {Gap.NOT_RECORDED}
+
+
+CUT_OFF = {"Observation": Retrieval.CUT_OFF}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        result("2.1", "2026-02-20"),
+        result("0.2", "2026-02-20"),
+        result(None, "2026-02-20"),
+        result("2.1", "2025-02-20"),
+        result("2.1", "2026"),
+        result(None, None, unusable=Gap.DATE),
+    ],
+    ids=["kind", "unkind", "unusable", "too old", "vaguely dated", "undated"],
+)
+@pytest.mark.parametrize("absent", list(Absent))
+def test_in_a_list_that_was_cut_off_nobody_knows_which_result_is_the_newest(
+    value: Result, absent: Absent
+) -> None:
+    """A newer one may be on the page that nobody saw: neither pass nor fail hangs on this one."""
+    got = answer(lab(absent=absent), value, retrieval=CUT_OFF)
+    assert got.truth is Truth.UNKNOWN
+    assert gaps(got) == {Gap.NOT_RETRIEVED}
+    assert [one.reference for one in got.evidence] == [value.reference]
+
+
+def test_the_newest_result_that_came_of_a_list_that_was_cut_off_is_named() -> None:
+    """The reader can look for the newer one."""
+    older = result("0.9", "2026-02-10")
+    got = answer(lab(), older, result("2.1", "2026-02-20"), retrieval=CUT_OFF)
+    assert got.reason == (
+        "ANC 2.1 10*9/L on 2026-02-20 is the newest that was read (needs ≥ 1.5 10*9/L); "
+        "the list was cut off, a newer one may exist"
+    )
+
+
+def test_one_entry_that_could_not_be_read_does_not_make_the_others_unknown() -> None:
+    """The list came whole: what is there decides, only absence proves nothing."""
+    partial = {"Observation": Retrieval.PARTIAL}
+    assert answer(lab(), result("2.1", "2026-02-20"), retrieval=partial).truth is Truth.MET
+    assert answer(lab(), result("0.2", "2026-02-20"), retrieval=partial).truth is Truth.NOT_MET
+
+
+def test_a_list_cut_off_in_another_category_leaves_a_laboratory_result_decided() -> None:
+    """Vital signs that nobody saw are no blood counts."""
+    retrieval = {"Observation:vital-signs": Retrieval.CUT_OFF}
+    assert answer(lab(), result("2.1", "2026-02-20"), retrieval=retrieval).truth is Truth.MET
+
+
+@pytest.mark.parametrize(
+    ("look_back", "taken", "since", "decided"),
+    [
+        (Span(days=28), "2026-02-20", date(2026, 2, 1), True),  # all that the look-back spans
+        (Span(days=28), "2026-02-20", date(2026, 2, 2), True),  # all since the result itself
+        (Span(days=28), "2026-02-20", date(2026, 2, 20), True),
+        (Span(days=28), "2026-02-20", date(2026, 2, 21), False),
+        (None, "2020-02-20", date(2020, 2, 20), True),
+        (None, "2020-02-20", date(2020, 2, 21), False),
+        (None, "2020-02", date(2020, 2, 2), False),
+    ],
+)
+def test_the_recent_part_that_came_whole_decides_what_it_spans(
+    look_back: Span | None, taken: str, since: date, *, decided: bool
+) -> None:
+    """No newer result can be missing where everything since this one came."""
+    got = answer(
+        lab(look_back=look_back), result("2.1", taken), retrieval=CUT_OFF,
+        whole_since={"Observation": since},
+    )  # fmt: skip
+    assert (got.truth is Truth.MET) is decided
+    assert (gaps(got) == {Gap.NOT_RETRIEVED}) is not decided
+
+
+def test_a_result_older_than_a_look_back_that_came_whole_is_no_newest() -> None:
+    """Nothing is there within the look-back; older ones may be missing, so absence is not sure."""
+    got = answer(
+        lab(), result("2.1", "2025-02-20"), retrieval=CUT_OFF,
+        whole_since={"Observation": date(2026, 2, 1)},
+    )  # fmt: skip
+    assert gaps(got) == {Gap.NOT_RETRIEVED}
+
+
+def test_a_result_of_any_time_counts_in_a_list_that_was_cut_off() -> None:
+    """Presence counts, and no newer result can undo it; that none meets the bound is not sure."""
+    form = lab(any_result=True, look_back=None)
+    assert answer(form, result("2.1", "2016-02-20"), retrieval=CUT_OFF).truth is Truth.MET
+    got = answer(form, result("0.2", "2016-02-20"), retrieval=CUT_OFF)
+    assert gaps(got) == {Gap.NOT_RETRIEVED}
 
 
 MEN, WOMEN = ReferenceRange(Decimal(30), sex="male"), ReferenceRange(Decimal(40), sex="female")

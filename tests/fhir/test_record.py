@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -36,6 +37,7 @@ CONDITION: Json = {
     "subject": {"reference": "Patient/p1"},
 }
 DONE, PART, NONE = Retrieval.COMPLETE, Retrieval.PARTIAL, Retrieval.NOT_RETRIEVED
+CUT = Retrieval.CUT_OFF
 
 
 def bundle(*resources: Any, **fields: Any) -> Json:
@@ -212,7 +214,7 @@ def test_a_bundle_that_goes_on_elsewhere_is_incomplete() -> None:
         {"link": 5},
     ):
         record = read(WHO, CONDITION, **fields)
-        assert set(record.retrieval().values()) == {PART}
+        assert set(record.retrieval().values()) == {CUT}
         assert set(kinds(record)) == {"incomplete"}
 
 
@@ -233,13 +235,13 @@ def test_an_included_entry_does_not_count_towards_the_total() -> None:
 @pytest.mark.parametrize(
     ("severity", "code", "state"),
     [
-        ("error", "processing", PART),
-        ("fatal", "exception", PART),
+        ("error", "processing", CUT),
+        ("fatal", "exception", CUT),
         ("warning", "not-found", DONE),
         ("information", "informational", DONE),
-        ("warning", "suppressed", PART),
-        ("warning", "timeout", PART),
-        ("unheard", "processing", PART),
+        ("warning", "suppressed", CUT),
+        ("warning", "timeout", CUT),
+        ("unheard", "processing", CUT),
     ],
 )
 def test_an_outcome_among_the_entries_counts_only_if_something_is_missing(
@@ -253,13 +255,13 @@ def test_bundles_inside_a_bundle_are_read_one_level_deep() -> None:
     inner = bundle(CONDITION, link=[{"relation": "next", "url": "x"}])
     record = read(WHO, inner)
     assert len(record.entries["Condition"]) == 1
-    assert record.retrieval()["Condition"] is PART
+    assert record.retrieval()["Condition"] is CUT
     assert record.retrieval()["Procedure"] is DONE
 
 
 def test_an_answer_of_a_batch_that_failed_leaves_everything_incomplete() -> None:
     entries = [{"resource": WHO}, {"response": {"status": "403 Forbidden"}}]
-    assert read(entry=entries).retrieval()["Condition"] is PART
+    assert read(entry=entries).retrieval()["Condition"] is CUT
     entries[1] = {"response": {"status": "201"}}
     assert read(entry=entries).retrieval()["Condition"] is DONE
 
@@ -386,8 +388,8 @@ def test_the_five_states_of_a_prefetch_key_are_five_things() -> None:
     assert states["Observation:survey"] is NONE
     assert states["Observation"] is NONE
     assert states["MedicationRequest"] is NONE
-    assert states["MedicationStatement"] is PART
-    assert states["Procedure"] is PART
+    assert states["MedicationStatement"] is CUT
+    assert states["Procedure"] is CUT
     assert missing(record) == {
         "Condition",
         "Observation:survey",
@@ -443,14 +445,57 @@ def test_observations_of_a_category_cover_only_that() -> None:
 def test_a_filtered_list_is_never_complete(query: str) -> None:
     link = [{"relation": "self", "url": f"https://ehr/fhir/Condition?patient=p1&{query}"}]
     record = prefetched(conditions=bundle(CONDITION, link=link))
-    assert record.retrieval()["Condition"] is PART
+    assert record.retrieval()["Condition"] is CUT
     assert "Condition" in missing(record)
 
 
 def test_a_single_resource_in_place_of_a_list_is_there_but_not_all() -> None:
     record = prefetched(conditions=CONDITION)
     assert len(record.entries["Condition"]) == 1
-    assert record.retrieval()["Condition"] is PART
+    assert record.retrieval()["Condition"] is CUT
+
+
+@pytest.mark.parametrize(
+    ("query", "since"),
+    [
+        ("date=ge2026-01-01", date(2026, 1, 2)),
+        ("date=gt2026-01-01T08:00:00Z&_count=50", date(2026, 1, 2)),
+        ("date=ge2026-01-01&status=final", None),
+        ("date=le2026-01-01", None),
+        ("date=ge2026", None),
+        ("date=ge2026-02-30", None),
+    ],
+)
+def test_of_a_list_filtered_by_date_everything_since_that_day_came(
+    query: str, since: date | None
+) -> None:
+    link = [{"relation": "self", "url": f"https://ehr/Observation?category=laboratory&{query}"}]
+    record = prefetched(labs=bundle(link=link))
+    assert record.covered("Observation:laboratory").state is CUT
+    assert record.covered("Observation:laboratory").since == since
+    assert record.whole_since() == ({"Observation:laboratory": since} if since else {})
+    goes_on = prefetched(labs=bundle(link=[*link, {"relation": "next", "url": "x"}]))
+    assert goes_on.covered("Observation:laboratory").since is None
+
+
+def test_an_entry_that_cannot_be_read_and_a_list_that_goes_on_are_two_things() -> None:
+    unreadable = CONDITION | {"code": 5}
+    goes_on = [{"relation": "next", "url": "x"}]
+    assert read(WHO, unreadable).retrieval()["Condition"] is PART
+    assert read(WHO, unreadable, link=goes_on).retrieval()["Condition"] is CUT
+    assert prefetched(conditions=bundle(unreadable, total=3)).retrieval()["Condition"] is CUT
+
+
+def test_of_two_lists_that_were_cut_off_the_one_counts_of_which_more_came_whole() -> None:
+    def cut_off(*days: date | None) -> Record:
+        answers = [Fetched(Search("Observation"), CUT, (), None, day) for day in days]
+        return record_from_fetched(answers, "p1")
+
+    first, second = date(2026, 1, 1), date(2026, 2, 1)
+    for days in ((first, second, None), (None, second, first)):
+        assert cut_off(*days).covered("Observation:laboratory").since == first
+        merged = merge(cut_off(*days[:1]), cut_off(*days[1:]))
+        assert merged.whole_since()["Observation:laboratory"] == first
 
 
 def test_another_patient_in_prefetch_is_refused() -> None:

@@ -18,7 +18,7 @@ from cds.fhir.server import FhirServers, fetch_missing
 from cds.web.fhir_endpoint import Faults, Logged, Store, create_fhir_app, endpoint_of, serving
 
 Json = dict[str, Any]
-COMPLETE, PARTIAL = Retrieval.COMPLETE, Retrieval.PARTIAL
+COMPLETE, CUT_OFF = Retrieval.COMPLETE, Retrieval.CUT_OFF
 NOT_RETRIEVED, NOT_KEPT = Retrieval.NOT_RETRIEVED, Retrieval.NOT_KEPT
 TOKEN = "token-of-this-chart"  # noqa: S105 - opens nothing
 EVERYTHING = searches(
@@ -153,13 +153,13 @@ def test_a_server_without_totals_is_still_complete(stack: ExitStack) -> None:
 def test_a_total_above_what_came_is_incomplete(stack: ExitStack) -> None:
     server = Server(stack, faults=Faults(extra_total=3))
     labs = server.fetch(LABS)["Observation:laboratory"]
-    assert (labs.state, labs.why) == (PARTIAL, Why.TRUNCATED)
+    assert (labs.state, labs.why) == (CUT_OFF, Why.TRUNCATED)
 
 
 def test_more_pages_than_allowed_is_incomplete_but_keeps_what_came(stack: ExitStack) -> None:
     server = Server(stack, max_count=5)
     labs = server.fetch(LABS, servers=server.servers(max_pages=3))["Observation:laboratory"]
-    assert (labs.state, labs.why) == (PARTIAL, Why.TOO_MANY_PAGES)
+    assert (labs.state, labs.why) == (CUT_OFF, Why.TOO_MANY_PAGES)
     assert len(ids(labs)) == 15
     assert len(server.log) == 3
 
@@ -167,14 +167,14 @@ def test_more_pages_than_allowed_is_incomplete_but_keeps_what_came(stack: ExitSt
 def test_endless_pages_end_at_the_cap(stack: ExitStack) -> None:
     server = Server(stack, faults=Faults(endless=True))
     labs = server.fetch(LABS, servers=server.servers(max_pages=4))["Observation:laboratory"]
-    assert (labs.state, labs.why) == (PARTIAL, Why.TOO_MANY_PAGES)
+    assert (labs.state, labs.why) == (CUT_OFF, Why.TOO_MANY_PAGES)
     assert len(server.log) == 4
 
 
 def test_pages_that_lead_in_a_circle_are_followed_once(stack: ExitStack) -> None:
     server = Server(stack, faults=Faults(looping_next=True), max_count=5)
     labs = server.fetch(LABS)["Observation:laboratory"]
-    assert (labs.state, labs.why) == (PARTIAL, Why.LOOP)
+    assert (labs.state, labs.why) == (CUT_OFF, Why.LOOP)
     assert len(server.log) <= 2
 
 
@@ -192,7 +192,7 @@ def test_a_next_link_to_another_host_is_never_followed_and_the_token_stays(
     server = Server(stack, faults=Faults(foreign_next=other.base), token=TOKEN, max_count=5)
     servers = FhirServers([(server.base, None), (other.base, None)])  # even a listed one
     labs = server.fetch(LABS, servers=servers, token=TOKEN)["Observation:laboratory"]
-    assert (labs.state, labs.why) == (PARTIAL, Why.OUTSIDE)
+    assert (labs.state, labs.why) == (CUT_OFF, Why.OUTSIDE)
     assert len(ids(labs)) == 5
     assert other.log == []
 
@@ -218,7 +218,7 @@ def test_links_by_an_alias_that_is_not_configured_are_refused(stack: ExitStack) 
     alias = "http://hapi.inside.example:8080/fhir"
     server = Server(stack, faults=Faults(alias=alias), max_count=10)
     labs = server.fetch(LABS)["Observation:laboratory"]
-    assert (labs.state, labs.why) == (PARTIAL, Why.OUTSIDE)
+    assert (labs.state, labs.why) == (CUT_OFF, Why.OUTSIDE)
 
 
 def test_a_client_may_name_the_server_by_its_alias(stack: ExitStack) -> None:
@@ -310,7 +310,7 @@ def test_what_came_before_the_deadline_is_used(stack: ExitStack) -> None:
 def test_pages_that_came_before_the_deadline_are_used(stack: ExitStack) -> None:
     server = Server(stack, faults=Faults(slow=0.15), max_count=2)
     labs = server.fetch(LABS, seconds=1)["Observation:laboratory"]
-    assert labs.state is PARTIAL
+    assert labs.state is CUT_OFF
     assert 0 < len(ids(labs)) < 25
 
 
@@ -345,7 +345,7 @@ def test_all_answers_of_one_call_together_are_bounded(stack: ExitStack) -> None:
     server = Server(stack, max_count=1)
     labs = server.fetch(LABS, servers=server.servers(max_total_bytes=5_000))
     assert labs["Observation:laboratory"].why is Why.TOO_LARGE
-    assert labs["Observation:laboratory"].state is PARTIAL
+    assert labs["Observation:laboratory"].state is CUT_OFF
 
 
 def test_medications_that_are_not_included_are_read_once_each(stack: ExitStack) -> None:
@@ -391,7 +391,10 @@ def test_reads_of_medications_are_bounded(stack: ExitStack) -> None:
         store.put({"resourceType": "Medication", "id": f"m{number}", "code": {"text": "d"}})
         store.put(statement(f"s{number}", "p1", f"Medication/m{number}"))
     came = server.fetch(EVERYTHING, servers=server.servers(max_reads=2))
-    assert (came["Medication"].state, came["Medication"].why) == (PARTIAL, Why.TOO_MANY_REQUESTS)
+    assert (came["Medication"].state, came["Medication"].why) == (
+        Retrieval.PARTIAL,
+        Why.TOO_MANY_REQUESTS,
+    )
     assert len(came["Medication"].bodies) == 2
 
 
@@ -406,7 +409,7 @@ def test_included_medications_are_not_read_again(stack: ExitStack) -> None:
 def test_errors_among_the_entries_make_it_incomplete(stack: ExitStack) -> None:
     server = Server(stack, faults=Faults(error_entry=True))
     labs = server.fetch(LABS)["Observation:laboratory"]
-    assert (labs.state, labs.why) == (PARTIAL, Why.OUTCOME)
+    assert (labs.state, labs.why) == (CUT_OFF, Why.OUTCOME)
 
 
 def test_an_outcome_that_says_no_results_is_empty_and_complete(stack: ExitStack) -> None:
@@ -470,7 +473,7 @@ def test_of_a_list_that_is_too_long_for_the_time_the_recent_part_is_there(
     endpoint_of(server.app).store.put(newest)
     wanted = searches({"Observation"}, recent=date(2026, 2, 20))
     came = server.fetch(wanted, servers=server.servers(max_pages=2))
-    assert (came["Observation"].state, came["Observation"].why) == (PARTIAL, Why.TOO_MANY_PAGES)
+    assert (came["Observation"].state, came["Observation"].why) == (CUT_OFF, Why.TOO_MANY_PAGES)
     assert "lab-p1-newest" in ids(came["Observation"])
     assert [one for one in server.queries("Observation") if "date=" in one] == [
         "patient=Patient/p1&date=ge2026-02-20&_count=200",

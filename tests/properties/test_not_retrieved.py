@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,13 +12,13 @@ from hypothesis import strategies as st
 from cds.assess import assess
 from cds.core.criterion import Characteristic, Status
 from cds.core.facts import Retrieval
-from cds.core.when import Evaluation
+from cds.core.when import Evaluation, read_when
 from cds.engine.finding import Finding
 from cds.engine.lab import Absent, Lab
 from cds.engine.medication import Medication
 from cds.engine.procedure import ProcedureDone
 from cds.fhir.record import record_from_bundle
-from cds.fhir.retrieved import KINDS, OBSERVATION_CATEGORIES, Coverage
+from cds.fhir.retrieved import COMPLETE, KINDS, OBSERVATION_CATEGORIES, Coverage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +75,7 @@ def test_a_list_not_read_completely_turns_nothing_into_pass_or_fail(
     for one in OBSERVATION_CATEGORIES:
         coverage[f"Observation:{one}"] = coverage["Observation"]
     coverage.pop("Observation")
-    states = st.sampled_from([Retrieval.PARTIAL, Retrieval.NOT_RETRIEVED])
+    states = st.sampled_from([Retrieval.PARTIAL, Retrieval.CUT_OFF, Retrieval.NOT_RETRIEVED])
     names.remove("Observation")
     for name in data.draw(st.lists(st.sampled_from(names), min_size=1, unique=True)):
         coverage[name] = Coverage(data.draw(states), "for this test")
@@ -84,8 +85,56 @@ def test_a_list_not_read_completely_turns_nothing_into_pass_or_fail(
     for key in before.keys() & after.keys():
         was, now = before[key], after[key]
         assert now.status in _ALLOWED[was.status], (key, was.reason, now.reason)
-        if _measured(was):
+        cut_off = any(one.state is Retrieval.CUT_OFF for one in coverage.values())
+        if _measured(was) and not cut_off:
             assert now.status is was.status, (key, was.reason, now.reason)
+
+
+@settings(
+    derandomize=True,
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(data=st.data())
+def test_what_a_list_that_was_cut_off_decides_the_whole_list_decides_too(
+    data: st.DataObject, charts: Any, content: Any
+) -> None:
+    """Whichever results nobody saw: newer ones, kinder ones, the ones that rule the patient out.
+
+    Where everything since a day came, only results of earlier days are missing.
+    """
+    chart = data.draw(charts)
+    record = record_from_bundle(chart.data)
+    whole_since = data.draw(st.none() | st.dates(date(2025, 1, 1), chart.day))
+    came = []
+    for entry in record.entries["Observation"]:
+        when = read_when(_taken(entry.resource), UTC)
+        may_miss = whole_since is None or (when is not None and when.last < whole_since)
+        if not (may_miss and data.draw(st.booleans())):
+            came.append(entry)
+    coverage = dict.fromkeys(record.coverage, COMPLETE)
+    coverage["Observation"] = Coverage(Retrieval.CUT_OFF, "for this test", since=whole_since)
+    short = msgspec.structs.replace(
+        record, entries={**record.entries, "Observation": tuple(came)}, coverage=coverage
+    )
+    asked = Evaluation.of(chart.day)
+    before = _decisions(assess(record, content, asked))
+    for key, now in _decisions(assess(short, content, asked)).items():
+        was = before[key]
+        assert now.status in {was.status, Status.UNKNOWN}, (key, was.reason, now.reason)
+        if whole_since is None and now.status in {Status.PASS, Status.FAIL}:
+            leaves = list(_leaves(now.criterion.form))
+            assert not all(isinstance(leaf, Lab) and not leaf.any_result for leaf in leaves)
+
+
+def _taken(observation: Any) -> str:
+    """The date of an Observation as a text; empty where it has none that is one."""
+    for raw in (observation.effective_date_time, observation.effective_instant):
+        value = msgspec.json.decode(raw) if raw else None
+        if isinstance(value, str):
+            return value
+    return ""
 
 
 @settings(

@@ -182,3 +182,68 @@ def test_a_server_that_says_r4b_is_read_as_r4(content: Content) -> None:
     record = chart(content, Faults(fhir_version="4.3.0"))
     assert record.all_problems() == ()
     assert criteria(content, record) == criteria(content, record_from_bundle(FILE))
+
+
+def neutropenic(taken: str) -> Json:
+    """A count that rules the patient out, at the end of the list."""
+    return {
+        "resourceType": "Observation",
+        "id": "the-last",
+        "status": "final",
+        "category": [{"coding": [{"code": "laboratory"}]}],
+        "code": {"coding": [{"system": "http://loinc.org", "code": "751-8"}]},
+        "subject": {"reference": f"Patient/{WHO}"},
+        "effectiveDateTime": taken,
+        "valueQuantity": {"value": 0.2, "unit": "10*9/L", "code": "10*9/L"},
+    }
+
+
+def test_a_newer_result_on_a_page_that_nobody_saw_is_not_overruled_by_an_older_one(
+    content: Content,
+) -> None:
+    store = load_fixtures(FIXTURES, None)
+    store.put(neutropenic("2026-02-28"))
+    whole = criteria(content, chart(content, Faults(), store))
+    assert whole["I07b"]["status"] == "fail"
+    record = chart(content, Faults(), store, max_pages=1, fhir_page_size=20)
+    assert record.covered("Observation:laboratory").state is Retrieval.CUT_OFF
+    short = criteria(content, record)
+    assert short["I07b"]["status"] == "unknown"
+    assert [one["gap"] for one in short["I07b"]["gaps"]] == ["not-retrieved"]
+    assert "is the newest that was read" in short["I07b"]["reason"]
+    assert "the list was cut off, a newer one may exist" in short["I07b"]["reason"]
+
+
+def test_what_is_newer_than_a_result_counts_where_everything_recent_came(content: Content) -> None:
+    """The pages before are cut off; since the first day of the look-back nothing is missing."""
+    store = load_fixtures(FIXTURES, None)
+    for number in range(60):  # old ones, at the head of the list or not
+        store.put(neutropenic("2019-01-01") | {"id": f"old-{number}"})
+    record = chart(content, Faults(), store, max_pages=1, fhir_page_size=60)
+    laboratory = record.covered("Observation:laboratory")
+    assert (laboratory.state, laboratory.since) == (Retrieval.CUT_OFF, date(2026, 2, 1))
+    short = criteria(content, record)
+    whole = criteria(content, record_from_bundle(FILE))
+    assert short["I07b"] == whole["I07b"]
+
+
+def test_the_card_names_the_newest_results_of_a_list_that_was_cut_off(
+    content: Content, tmp_path: Path
+) -> None:
+    store = load_fixtures(FIXTURES, None)
+    store.put(neutropenic("2026-02-28"))
+    with serving(create_fhir_app(store)) as base:
+        settings = replace(
+            Settings(fhir_allow=(FhirBase(base),), max_pages=1, fhir_page_size=20),
+            database_url=f"sqlite:///{tmp_path / 's.db'}",
+        )
+        service = create_app(settings, content, lambda: date(2026, 3, 1)).test_client()
+        request = {
+            "hook": "patient-view",
+            "hookInstance": str(uuid.uuid4()),
+            "fhirServer": base,
+            "context": {"userId": "Practitioner/x", "patientId": WHO},
+        }
+        answer = service.post("/cds-services/trial-eligibility", json=request).get_json()
+    [card] = answer["cards"]
+    assert "the list was cut off, a newer one may exist: " in card["detail"]

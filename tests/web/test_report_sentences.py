@@ -63,6 +63,16 @@ def content() -> Content:
             "2026年2月17日 QTc 间期 421 ms（≥ 450 ms (男) 或 ≥ 470 ms (女) 则排除）",
         ),
         (
+            (
+                "ANC 2.1 10*9/L on 2026-02-20 is the newest that was read (needs ≥ 1.5 10*9/L); "
+                "the list was cut off, a newer one may exist"
+            ),
+            (
+                "已读取的最新结果是 2026年2月20日的 中性粒细胞绝对值（ANC） 2.1 ×10⁹/L"
+                "（要求 ≥ 1.5 ×10⁹/L）；列表不完整，可能有更新的结果"
+            ),
+        ),
+        (
             "TSH 2 mIU/L on 2026-01-05 is older than 28 days (excluded if > 4.2 mIU/L)",
             "2026年1月5日的 促甲状腺激素（TSH） 2 mIU/L 距今已超过 28 天（> 4.2 mIU/L 则排除）",
         ),

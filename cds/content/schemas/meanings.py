@@ -124,5 +124,6 @@ OF_FACTS: Mapping[tuple[str, str], str] = {
     ("unrecognised_drug", "local"): "`yes`: for local use only",
     ("not_read", ""): "a resource type that was not retrieved: `Condition`",
     ("partly_read", ""): "one that was retrieved in part",
+    ("cut_off", ""): "one whose list was cut off: newer entries may exist that nobody saw",
     ("not_kept", ""): "one that is not kept there",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from datetime import date
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,12 +22,16 @@ _LEVEL = 1
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """One answer of a FHIR server: what it covers, how completely, and its bodies as received."""
+    """One answer of a FHIR server: what it covers, how completely, and its bodies as received.
+
+    `since`: the day since when a list that was cut off came whole.
+    """
 
     covers: str
     state: Retrieval
     why: Why | None = None
     bodies: tuple[bytes, ...] = ()
+    since: date | None = None
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -51,6 +56,7 @@ class Input(msgspec.Struct, frozen=True):
         for answers in self.heard:
             for one in answers:
                 why = "" if one.why is None else one.why.value
+                why += "" if one.since is None else f"|{one.since.isoformat()}"
                 _add(found, f"{one.covers}|{one.state.value}|{why}".encode(), *one.bodies)
         return f"sha256:{found.hexdigest()}"
 
@@ -99,7 +105,9 @@ class Listening:
 
     def take(self, answers: Sequence[Fetched]) -> None:
         """One round of answers came."""
-        self._rounds.append(tuple(Heard(a.covers, a.state, a.why, a.bodies) for a in answers))
+        self._rounds.append(
+            tuple(Heard(a.covers, a.state, a.why, a.bodies, a.since) for a in answers)
+        )
 
     @property
     def rounds(self) -> tuple[tuple[Heard, ...], ...]:
@@ -125,4 +133,4 @@ class Telling:
 
 def _fetched(heard: Heard, search: Search | None) -> Fetched:
     asked = search or Search(heard.covers.partition(":")[0], covers=heard.covers)
-    return Fetched(asked, heard.state, heard.bodies, heard.why)
+    return Fetched(asked, heard.state, heard.bodies, heard.why, heard.since)
