@@ -6,7 +6,6 @@ empty object or an empty list: some clients refuse the whole answer over one of 
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from collections.abc import Mapping
 from datetime import date
@@ -135,7 +134,7 @@ def trial_card(
     """
     trial = determination.trial
     extension = card_extension(assessment, determination)
-    identity = _identity(assessment, determination, extension)
+    identity = _identity(assessment, determination)
     card: dict[str, Any] = {
         "uuid": str(uuid.uuid5(_NAMESPACE, identity)),
         "summary": shortened(summary(determination, settings)),
@@ -187,12 +186,9 @@ def topic_code(trial: str, overall: Overall) -> str:
     return f"{trial}{overall.value.replace('-', '')}"
 
 
-def _identity(
-    assessment: Assessment, determination: Determination, extension: Mapping[str, Any]
-) -> str:
+def _identity(assessment: Assessment, determination: Determination) -> str:
     """Same patient, trial, day and determination: same ids."""
-    content = msgspec.json.encode(extension)
-    digest = hashlib.sha256(content).hexdigest()
+    digest = assessment.said(determination).digest
     return f"{assessment.patient}|{determination.trial.id}|{assessment.on.isoformat()}|{digest}"
 
 
@@ -239,7 +235,7 @@ def _many_card(
 ) -> dict[str, Any]:
     """One card for many trials: which, how they stand, and where all of it can be read."""
     extensions = [card_extension(assessment, determination) for determination in shown]
-    said = [_identity(assessment, *pair) for pair in zip(shown, extensions, strict=True)]
+    said = [_identity(assessment, determination) for determination in shown]
     identity = f"{assessment.patient}|many|{'|'.join(said)}"
     best = shown[0]
     card: dict[str, Any] = {

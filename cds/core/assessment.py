@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -11,7 +13,14 @@ from cds.core.criterion import Decision, Determination
 from cds.core.facts import Problem
 
 
-class Assessment(msgspec.Struct, frozen=True):
+class Said(NamedTuple):
+    """`card_extension` as bytes of JSON, the same for the same determination, and their SHA-256."""
+
+    data: bytes
+    digest: str
+
+
+class Assessment(msgspec.Struct, frozen=True, dict=True):
     """What was found for one patient. A deceased patient has no determinations.
 
     `ruled_out` are trials of the patient's diagnosis that age or sex rules out, where nothing else
@@ -24,6 +33,22 @@ class Assessment(msgspec.Struct, frozen=True):
     determinations: tuple[Determination, ...]
     deceased: bool = False
     ruled_out: tuple[str, ...] = ()
+
+    @cached_property
+    def _said(self) -> dict[str, Said]:
+        return {}
+
+    def said(self, determination: Determination) -> Said:
+        """One of the determinations in the contract's form.
+
+        It is worked out once: the card's id, the link to its page and its record need it.
+        """
+        found = self._said.get(determination.trial.id)
+        if found is None:
+            data = msgspec.json.encode(card_extension(self, determination))
+            found = Said(data, hashlib.sha256(data).hexdigest())
+            self._said[determination.trial.id] = found
+        return found
 
 
 def assessment_json(assessment: Assessment) -> dict[str, Any]:

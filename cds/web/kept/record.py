@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cds.core.assessment import card_extension
 from cds.core.criterion import Status
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ def record_of(  # noqa: PLR0913 - what a record is made of
     masked: bool,
 ) -> DecisionRecord:
     """The record of one determination."""
-    result = result_of(assessment, determination)
+    result = assessment.said(determination)
     trial = determination.trial
     return DecisionRecord(
         f"{of.call}.{trial.id}",
@@ -134,7 +133,7 @@ def record_of(  # noqa: PLR0913 - what a record is made of
         versions.mappings_digest,
         list(of.not_kept),
         of.input_digest,
-        digest_of(result),
+        f"sha256:{result.digest}",
         determination.overall.value,
         outcome,
         card,
@@ -145,7 +144,7 @@ def record_of(  # noqa: PLR0913 - what a record is made of
         _evidence(determination, assessment.patient if masked else None),
         list(MASKED) if masked else [],
         None if masked else assessment.patient,
-        msgspec.Raw(b"null" if masked else result),
+        msgspec.Raw(b"null" if masked else result.data),
     )
 
 
@@ -168,11 +167,6 @@ def _gaps(determination: Determination, status: Status) -> dict[str, list[str]]:
         decision.criterion.id: [f"{gap.gap.value} {gap.concept}" for gap in decision.gaps]
         for decision in determination.with_status(status)
     }
-
-
-def result_of(assessment: Assessment, determination: Determination) -> bytes:
-    """A determination in the contract's form, byte for byte the same for the same determination."""
-    return msgspec.json.encode(card_extension(assessment, determination))
 
 
 def digest_of(data: bytes) -> str:

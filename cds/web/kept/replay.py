@@ -24,7 +24,7 @@ from cds.web.chart import completed_chart
 from cds.web.errors import Refused
 from cds.web.fetch import without_lists
 from cds.web.kept.inputs import Input, Telling, unpacked
-from cds.web.kept.record import DecisionRecord, digest_of, result_of
+from cds.web.kept.record import DecisionRecord, digest_of
 from cds.web.kept.versions import versions_of
 from cds.web.request import read_request
 
@@ -141,11 +141,11 @@ def replay(record: DecisionRecord, chart: Input | bytes, content: Content) -> Re
     assessment = Assessment(
         facts.patient.reference, asked.on, tuple(facts.problems), (determination,)
     )
-    result = result_of(assessment, determination)
-    same = digest_of(result) == record.result_digest
+    result = assessment.said(determination)
+    same = f"sha256:{result.digest}" == record.result_digest
     stands = {d.criterion.id: d.status.value for d in determination.decisions}
     differences = [*_versions(record, chart, content), *([] if same else _moved(record, stands))]
-    return Replayed(record.determination, same, differences, msgspec.Raw(result))
+    return Replayed(record.determination, same, differences, msgspec.Raw(result.data))
 
 
 def _read(chart: Input | bytes, content: Content, asked: Evaluation) -> Record:

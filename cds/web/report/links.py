@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
-
-from cds.core.assessment import card_extension
 from cds.core.criterion import Status
 from cds.store.pages import Page, Pages
 from cds.web.attesting.page import Attesting
@@ -118,10 +114,8 @@ class ReportService:
         if not trials or not self.given:
             return Linked({}, None)
         shown = [d for d in assessment.determinations if d.trial.id in trials]
-        said = hashlib.sha256()
-        for determination in shown:
-            said.update(msgspec.json.encode(card_extension(assessment, determination)))
-        token = self._links.token(reader, assessment.patient, said.hexdigest())
+        said = (assessment.said(determination).digest for determination in shown)
+        token = self._links.token(reader, assessment.patient, *said)
         dated = self._settings.on is not None
         kept = kept_of(
             facts,
