@@ -61,6 +61,11 @@ class ReferenceRange(msgspec.Struct, frozen=True, gc=False):
     age_low: Decimal | None = None
     age_high: Decimal | None = None
 
+    @property
+    def is_for_some(self) -> bool:
+        """Whether it is for one sex or some ages only."""
+        return not (self.sex is None and self.age_low is None and self.age_high is None)
+
 
 class Result(msgspec.Struct, frozen=True, gc=False):
     """One Observation (or component) of a lab, vital or score concept.

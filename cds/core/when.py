@@ -78,7 +78,7 @@ def _read_instant(text: str, zone: tzinfo) -> When:
     return When(text, moment.date(), moment.date(), instant, instant)
 
 
-class Span(msgspec.Struct, frozen=True, gc=False):
+class Span(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """A length of time in calendar days and months (a year is twelve months)."""
 
     days: int = 0
@@ -86,7 +86,7 @@ class Span(msgspec.Struct, frozen=True, gc=False):
 
     def before(self, day: date) -> date:
         """The day this long before `day`."""
-        return _add_months(day, -self.months) - timedelta(days=self.days)
+        return _before(self, day)
 
     def after(self, day: date) -> date:
         """The day this long after `day`."""
@@ -110,6 +110,11 @@ class Span(msgspec.Struct, frozen=True, gc=False):
             years = self.months // 12
             return f"{years} year{'s' * (years != 1)}"
         return f"{self.months} month{'s' * (self.months != 1)}"
+
+
+@lru_cache(maxsize=1024)  # every criterion asks for the same few look-backs of the same day
+def _before(span: Span, day: date) -> date:
+    return _add_months(day, -span.months) - timedelta(days=span.days)
 
 
 _SPAN = re.compile(r"(\d+) (day|week|month|year)s?")

@@ -75,7 +75,7 @@ def conclude(
     return Answer(Truth.NOT_MET, _say(weighed), _evidence(weighed))
 
 
-class Sources(msgspec.Struct, frozen=True):
+class Sources(msgspec.Struct, frozen=True, cache_hash=True):
     """The resource types on whose lists entries of one sort stand, and what those are called.
 
     `either`: a list that is not kept there needs no answer, but one of them must have been read.

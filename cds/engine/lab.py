@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -16,6 +17,7 @@ from cds.engine.words import amount, day, number, reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import date
 
     from cds.core.criterion import Characteristic
     from cds.core.facts import Patient
@@ -68,7 +70,7 @@ class Absent(Enum):
     REVIEW = "review"
 
 
-class Lab(msgspec.Struct, frozen=True):
+class Lab(msgspec.Struct, frozen=True, dict=True):
     """The newest usable result of `concepts` within `look_back` (None: at any time) meets a bound.
 
     Either `sign` with `bounds` (one, or one per sex), or `positive` (True: the result is positive).
@@ -150,7 +152,7 @@ class Lab(msgspec.Struct, frozen=True):
             return Answer(Truth.UNKNOWN, says, evidence, (Missing(concept, Gap.JUDGEMENT),))
         return Answer(
             Truth.UNKNOWN,
-            f"{says} ({self._needs()})",
+            f"{says} ({self._asked})",
             evidence,
             (Missing(concept, gap),),
         )
@@ -172,7 +174,7 @@ class Lab(msgspec.Struct, frozen=True):
     def _cut_off(self, latest: _Latest) -> Answer:
         """A list that was cut off may hold a newer result than the newest that came."""
         says = (
-            f"{self._shown(latest.newest)} {IS_NEWEST_READ} ({self._needs()}); "
+            f"{self._shown(latest.newest)} {IS_NEWEST_READ} ({self._asked}); "
             "the list was cut off, a newer one may exist"
         )
         missing = (Missing(self.concepts[0], Gap.NOT_RETRIEVED),)
@@ -218,10 +220,10 @@ class Lab(msgspec.Struct, frozen=True):
         if not self._read_completely(facts):
             return self._nothing(facts, Gap.NOT_RETRIEVED)
         for result in newest:
-            truth, gap = self._meets(result, facts.patient, asked)
+            truth, gap, _ = self._meets(result, facts.patient, asked)
             if truth is Truth.UNKNOWN:
                 assert gap is not None  # noqa: S101 - an undecided value comes with its gap
-                says = f"{self._shown([result])} ({self._needs()}): {_WHY[gap]}"
+                says = f"{self._shown([result])} ({self._asked}): {_WHY[gap]}"
                 missing = (Missing(self.concepts[0], gap),)
                 return Answer(Truth.UNKNOWN, says, _evidence([result]), missing)
         usable = [result for result in valued if result.reading is not None]
@@ -235,8 +237,9 @@ class Lab(msgspec.Struct, frozen=True):
 
     def _agreed(self, latest: _Latest, facts: Facts, asked: Evaluation) -> Answer:
         """The answer on which all results that may be the newest agree."""
-        newest, evidence = latest.newest, latest.evidence
-        ages = [self._recency(result, asked) for result in newest]
+        newest, evidence, patient = latest.newest, latest.evidence, facts.patient
+        first = None if self.look_back is None else self.look_back.before(asked.on)
+        ages = [_recency(result, first, asked) for result in newest]
         concept = self.concepts[0]
         # Where one is surely inside, a vaguely dated one only has to agree with it.
         if Truth.MET not in ages:
@@ -244,19 +247,19 @@ class Lab(msgspec.Struct, frozen=True):
                 return self._nothing(facts, Gap.TOO_OLD, newest)
             says = f"{self._shown(newest)} may be older than {self.look_back} or not yet due"
             return Answer(Truth.UNKNOWN, says, evidence, (Missing(concept, Gap.DATE),))
-        answers = [self._meets(result, facts.patient, asked) for result in newest]
-        says = f"{self._shown(newest)} ({self._needs(newest, facts.patient, asked)})"
+        answers = [self._meets(result, patient, asked) for result in newest]
+        says = f"{self._shown(newest)} ({self._needs_of(newest, answers, patient)})"
         if latest.skipped and (later := _later(latest.skipped, newest[0])):
             says += f"; passed over: {self._why_skipped(later)}"
-        truth, gap = answers[0]
-        if any(other is not truth for other, _ in answers):
+        truth, gap, _ = answers[0]
+        if len(answers) > 1 and any(other is not truth for other, _, _ in answers):
             return Answer(Truth.UNKNOWN, says, evidence, (Missing(concept, Gap.CONFLICTING),))
         if truth is not Truth.UNKNOWN:
             if (truth is Truth.MET) is self.excluding:
-                says += self._missed_by(newest, facts.patient)
+                says += self._missed_by(newest, patient)
             return Answer(truth, says, evidence)
         assert gap is not None  # noqa: S101 - an undecided value comes with its gap
-        if len(self._bounds_for(facts.patient)) > 1:
+        if len(self._bounds_for(patient)) > 1:
             missing = (Missing("sex", Gap.NOT_RECORDED),)
             return Answer(Truth.UNKNOWN, f"{says}: the sex is not recorded", evidence, missing)
         if self.undecided is Absent.REVIEW and gap is Gap.NO_VALUE:
@@ -276,41 +279,26 @@ class Lab(msgspec.Struct, frozen=True):
             return ""
         return f": {number(abs(distance))} {'over' if distance > 0 else 'short'}"
 
-    def _recency(self, result: Result, asked: Evaluation) -> Truth:
-        """MET: inside the look-back; NOT_MET: too old; UNKNOWN: its date leaves it open."""
-        when = result.when
-        assert when is not None  # noqa: S101 - a result without a date is never usable
-        if when.end > asked.end:
-            return Truth.UNKNOWN
-        if self.look_back is None:
-            return Truth.MET
-        first = self.look_back.before(asked.on)
-        if when.first >= first:
-            return Truth.MET
-        return Truth.NOT_MET if when.last < first else Truth.UNKNOWN
-
-    def _meets(
-        self, result: Result, patient: Patient, asked: Evaluation
-    ) -> tuple[Truth, Gap | None]:
-        """Whether one usable result meets the bound, and the gap where it leaves that open."""
+    def _meets(self, result: Result, patient: Patient, asked: Evaluation) -> _Held:
+        """Whether one usable result meets the bound."""
         value = result.reading
         assert value is not None  # noqa: S101 - usable results only
         if self.positive:
             presence = _presence(value)
-            return presence, Gap.NO_VALUE if presence is Truth.UNKNOWN else None
+            return presence, Gap.NO_VALUE if presence is Truth.UNKNOWN else None, ()
         if value.low is None and value.high is None and value.presence is Truth.NOT_MET:
             value = _NOT_DETECTED
         bounds = self._bounds_for(patient)
+        if not bounds[0].uln:
+            return *_agree([self._compare(value, bound.value) for bound in bounds]), ()
+        highs, gap = _highs(result, patient, asked)
         if self.sign is Sign.ABOVE and value == _NOT_DETECTED:
             # Nothing is above no limit, whether the result carries its limit or not.
-            return Truth.NOT_MET, None
-        if not bounds[0].uln:
-            return _agree([self._compare(value, bound.value) for bound in bounds])
-        highs, gap = _highs(result, patient, asked)
+            return Truth.NOT_MET, None, highs
         if gap is not None:
-            return Truth.UNKNOWN, gap
+            return Truth.UNKNOWN, gap, highs
         answers = [self._compare(value, b.against(high)) for b in bounds for high in highs]
-        return _agree(answers, Gap.CONFLICTING if len(highs) > 1 else Gap.NO_VALUE)
+        return *_agree(answers, Gap.CONFLICTING if len(highs) > 1 else Gap.NO_VALUE), highs
 
     def _bounds_for(self, patient: Patient | None) -> Sequence[Bound]:
         """The bounds that apply to the patient; all of them where the sex leaves it open."""
@@ -359,30 +347,58 @@ class Lab(msgspec.Struct, frozen=True):
             f"{r.display or self.label} on {day(r.when)}: {r.skipped}" for r in results
         )
 
-    def _needs(
-        self,
-        results: Sequence[Result] = (),
-        patient: Patient | None = None,
-        asked: Evaluation | None = None,
+    def _needs_of(
+        self, results: Sequence[Result], answers: Sequence[_Held], patient: Patient
     ) -> str:
-        """What the bound asks for: 'needs ≥ 1.5', 'excluded if > 1.2 × ULN = 14.4 s'."""
+        """What the bound asks for, and what that comes to for these results.
+
+        'excluded if > ULN + 4 s = 14.4 s', '0.78 × ULN, needs ≤ 1.5 × ULN'.
+        """
+        if self.positive:
+            return self._asked
+        bounds = self._bounds_for(patient)
+        needs = self._asked if len(self.bounds) == 1 else self._in_words(bounds)
+        if bounds[0].uln is None:
+            return needs
+        highs = answers[0][2]
+        if len(answers) > 1:
+            highs = tuple({high for _, _, limits in answers for high in limits})
+        if bounds[0].value:
+            limits = sorted(amount(bounds[0].against(high), self.unit) for high in highs)
+            return f"{needs} = {' or '.join(limits)}" if limits else needs
+        times = _times_uln(results, highs, bounds[0].uln)
+        return f"{times}, {needs}" if times else needs
+
+    @cached_property
+    def _asked(self) -> str:
+        """What the bounds ask of anybody: 'needs ≥ 1.5', 'excluded if > 1.2 × ULN'."""
+        return self._in_words(self._bounds_for(None))
+
+    def _in_words(self, bounds: Sequence[Bound]) -> str:
         lead = "excluded if" if self.excluding else "needs"
         if self.positive:
             return f"{lead} positive"
         assert self.sign is not None  # noqa: S101 - a bound comes with its sign
-        bounds = self._bounds_for(patient)
-        words = " or ".join(
+        words = (
             f"{self.sign.value} {b.words(self.unit)}{f' ({b.sex})' if b.sex else ''}"
             for b in bounds
         )
-        if patient is None or asked is None or bounds[0].uln is None:
-            return f"{lead} {words}"
-        highs = {high for r in results for high in _highs(r, patient, asked)[0]}
-        if bounds[0].value:
-            limits = sorted(amount(bounds[0].against(high), self.unit) for high in highs)
-            return f"{lead} {words} = {' or '.join(limits)}" if limits else f"{lead} {words}"
-        times = _times_uln(results, highs, bounds[0].uln)
-        return f"{times}, {lead} {words}" if times else f"{lead} {words}"
+        return f"{lead} {' or '.join(words)}"
+
+
+_Held: TypeAlias = tuple[Truth, Gap | None, tuple[Decimal, ...]]
+"""Whether a result meets the bound; the gap where it leaves that open; its limits of normal."""
+
+
+def _recency(result: Result, first: date | None, asked: Evaluation) -> Truth:
+    """MET: on the `first` day or later; NOT_MET: too old; UNKNOWN: its date leaves it open."""
+    when = result.when
+    assert when is not None  # noqa: S101 - a result without a date is never usable
+    if when.end > asked.end:
+        return Truth.UNKNOWN
+    if first is None or when.first >= first:
+        return Truth.MET
+    return Truth.NOT_MET if when.last < first else Truth.UNKNOWN
 
 
 def upper_limits(result: Result, patient: Patient, asked: Evaluation) -> tuple[Decimal, ...]:
@@ -432,7 +448,7 @@ def _latest(concepts: tuple[str, ...], facts: Facts, asked: Evaluation) -> _Late
     if found is None:
         results = [r for concept in concepts for r in facts.latest(concept, asked.end)]
         valued, skipped = _sorted(results, asked)
-        newest = _newest(valued) if valued else []
+        newest = _newest(valued) if len(valued) > 1 else valued
         usable = all(result.reading is not None for result in newest)
         found = known[concepts] = _Latest(newest, skipped, usable, _evidence(newest))
     return found
@@ -462,12 +478,10 @@ def _sorted(results: Sequence[Result], asked: Evaluation) -> tuple[list[Result],
 
 
 def _evidence(results: Sequence[Result]) -> tuple[Evidence, ...]:
-    return tuple(
-        dict.fromkeys(
-            Evidence(r.reference, r.display, None if r.when is None else r.when.text)
-            for r in results
-        )
-    )
+    found = [
+        Evidence(r.reference, r.display, None if r.when is None else r.when.text) for r in results
+    ]
+    return tuple(found if len(found) == 1 else dict.fromkeys(found))
 
 
 def _newest(results: Sequence[Result]) -> list[Result]:
@@ -491,6 +505,10 @@ def _highs(
     result: Result, patient: Patient, asked: Evaluation
 ) -> tuple[tuple[Decimal, ...], Gap | None]:
     """The upper limits of the result's own ranges that may fit the patient; else the gap."""
+    if len(result.ranges) == 1 and not result.ranges[0].is_for_some:
+        # Nearly every result comes with one range for everybody.
+        high = result.ranges[0].high
+        return ((), Gap.UNIT) if high is None else ((high,), None)
     fitting = [r for r in result.ranges if _fits(r, patient, result, asked)]
     if not fitting:
         return (), Gap.NO_RANGE
@@ -527,13 +545,14 @@ def _fits(limits: ReferenceRange, patient: Patient, result: Result, asked: Evalu
     )
 
 
-def _times_uln(results: Sequence[Result], highs: set[Decimal], limit: Decimal) -> str | None:
+def _times_uln(results: Sequence[Result], highs: Sequence[Decimal], limit: Decimal) -> str | None:
     """'0.78 × ULN' for one exact value and one limit of normal; else None.
 
     Two decimals, or as many as keep the number from looking like the limit that it is not.
     """
-    value = results[0].reading if len(results) == 1 else None
-    high = next(iter(highs)) if len(highs) == 1 else None
+    if len(results) != 1 or len(highs) != 1:
+        return None
+    value, high = results[0].reading, highs[0]
     if value is None or not high or value.low is None or value.low != value.high:
         return None
     times = value.low / high
@@ -544,6 +563,6 @@ def _times_uln(results: Sequence[Result], highs: set[Decimal], limit: Decimal) -
 def _agree(answers: Sequence[Truth], gap: Gap = Gap.NO_VALUE) -> tuple[Truth, Gap | None]:
     """The answer that all give; UNKNOWN with the gap where they differ or leave it open."""
     first = answers[0]
-    if first is not Truth.UNKNOWN and all(other is first for other in answers):
-        return first, None
-    return Truth.UNKNOWN, gap
+    if first is Truth.UNKNOWN or (len(answers) > 1 and any(one is not first for one in answers)):
+        return Truth.UNKNOWN, gap
+    return first, None

@@ -55,24 +55,23 @@ class Nothing(msgspec.Struct, frozen=True):
 
     def decision(self, criterion: Criterion, facts: Facts, asked: Evaluation) -> Decision | None:
         """What deciding the criterion's form comes to; None where it must be asked."""
-        if not _is_the_same(criterion, self.of):
+        of = self.of
+        if (
+            criterion.form is not of.form
+            or criterion.kind is not of.kind
+            or criterion.reviewed is not of.reviewed
+        ):
             return None
-        recorded, words = _recorded(facts, asked)
-        if not self.concepts.isdisjoint(recorded):
+        chart = _chart(facts, asked)
+        if not self.concepts.isdisjoint(chart.recorded):
             return None
-        for sources in self.sources:
-            if sources not in words:
-                words[sources] = _words(sources, facts, asked)
-            if words[sources] is None:
-                return None
         reason = self.said[0]
+        for sources in self.sources:
+            if chart.words[sources] is None:
+                return None
         for sources, more in zip(self.reads, self.said[1:], strict=True):
-            reason += f"{words[sources]}{more}"
+            reason += f"{chart.words[sources]}{more}"
         return Decision(criterion, self.status, reason, (), self.gaps, None)
-
-
-def _is_the_same(one: Criterion, other: Criterion) -> bool:
-    return one.form is other.form and one.kind is other.kind and one.reviewed is other.reviewed
 
 
 def with_silence(trial: Trial) -> Trial:
@@ -116,20 +115,36 @@ def _leaves(form: Characteristic) -> Iterator[Characteristic]:
         yield from _leaves(part)
 
 
-def _recorded(facts: Facts, asked: Evaluation) -> tuple[frozenset[str], dict[Sources, str | None]]:
-    """The concepts of which some list holds an entry, and how much was read of each source.
+class _Chart(msgspec.Struct, frozen=True):
+    """The concepts of which some list holds an entry, and how much was read of each source."""
 
-    That is None where what was not read, or not recognised, may belong to any concept.
+    recorded: frozenset[str]
+    words: _Words
+
+
+class _Words(dict[Sources, str | None]):
+    """How much was read, in words, by source.
+
+    None where what was not read, or not recognised, may belong to any concept.
     """
+
+    def __init__(self, facts: Facts, asked: Evaluation) -> None:
+        super().__init__()
+        self._asked = facts, asked
+
+    def __missing__(self, sources: Sources) -> str | None:
+        facts, asked = self._asked
+        read = lists(facts, asked, sources)
+        strangers = sources == DRUGS and facts.unrecognised_drugs
+        words = self[sources] = None if read.unread or strangers else read.read
+        return words
+
+
+def _chart(facts: Facts, asked: Evaluation) -> _Chart:
+    """What every criterion asks of the same facts; worked out once."""
     known = facts.worked_out(asked)
-    found: tuple[frozenset[str], dict[Sources, str | None]] | None = known.get(Nothing)
+    found: _Chart | None = known.get(_Chart)
     if found is None:
         recorded = frozenset((*facts.conditions, *facts.procedures, *facts.exposures))
-        found = known[Nothing] = (recorded, {})
+        found = known[_Chart] = _Chart(recorded, _Words(facts, asked))
     return found
-
-
-def _words(sources: Sources, facts: Facts, asked: Evaluation) -> str | None:
-    read = lists(facts, asked, sources)
-    strangers = sources == DRUGS and facts.unrecognised_drugs
-    return None if read.unread or strangers else read.read

@@ -37,10 +37,10 @@ _contained = msgspec.json.Decoder(Observation)
 P = TypeVar("P", Valued, Observation)
 _SURELY_READABLE = re.compile(
     rb'"([12]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8]))'
-    rb'(?:T(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,6})?)?(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)?)?"'
+    rb'(?:T(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,6}|)|)(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d|)|)"'
 )
 """A day, or an instant of one, that needs no calendar to be known as a date; its first group is the
-day. A day after the 28th is looked at more closely."""
+day. A day after the 28th is looked at more closely. `(…|)` is found faster than `(…)?`."""
 _NONE: frozenset[str] = frozenset()
 _CLOSE_DAYS = 2
 """So many written days apart, the later day may still be the earlier instant (offsets, zones)."""
@@ -94,18 +94,19 @@ class Results(LazyResults):
         listed = self._found.get(concept, ())
         if len(listed) <= 1:
             return tuple(self._made_of(found) for found in listed)
-        rows = [(_written_day(found.observation), found) for found in listed]
-        chosen: set[int] = set()
+        days = [_written_day(found.observation) for found in listed]
+        chosen: list[int] = []
         until = b""
-        for day, found in sorted(rows, key=_by_day, reverse=True):
+        for at in sorted(range(len(days)), key=days.__getitem__, reverse=True):
+            day = days[at]
             if day < until:
                 break
-            chosen.add(id(found))
+            chosen.append(at)
             if not until and day is not _VAGUE:
-                result = self._made_of(found)
+                result = self._made_of(listed[at])
                 if result.skipped is None and result.when is not None and result.when.start <= end:
                     until = _days_before(day)
-        return tuple(self._made_of(found) for _, found in rows if id(found) in chosen)
+        return tuple(self._made_of(listed[at]) for at in sorted(chosen))
 
     def unusable(self, concept: str, gap: Gap) -> Iterator[str]:
         """The values as received that cannot be used for one reason; their dates are not read."""
@@ -296,10 +297,6 @@ def _effective(observation: Observation, zone: tzinfo) -> When | None:
         known = [when for when in dates if when is not None]
         return max(known, key=lambda when: when.end) if len(known) == len(dates) > 0 else None
     return _kept(read_date(observation.issued, zone))
-
-
-def _by_day(row: tuple[bytes, _Found]) -> bytes:
-    return row[0]
 
 
 def _written_day(observation: Observation) -> bytes:
