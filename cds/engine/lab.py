@@ -141,11 +141,12 @@ class Lab(msgspec.Struct, frozen=True, dict=True):
             gap = Gap.NOT_RETRIEVED
             says = f"no usable {self.label}; results could not be read completely"
             return Answer(Truth.UNKNOWN, says, evidence, (Missing(concept, gap),))
-        says = {
-            Gap.NOT_RECORDED: f"no {self.label} recorded",
-            Gap.TOO_OLD: f"{self._shown(results)} is older than {self.look_back}",
-            Gap.NO_VALUE: f"no {self.label} with a value ({self._why_skipped(results)})",
-        }[gap]
+        if gap is Gap.TOO_OLD:
+            says = f"{self._shown(results)} is older than {self.look_back}"
+        elif gap is Gap.NO_VALUE:
+            says = f"no {self.label} with a value ({self._why_skipped(results)})"
+        else:
+            says = f"no {self.label} recorded"
         if self.absent is Absent.NO:
             return Answer(Truth.NOT_MET, says, evidence)
         if self.absent is Absent.REVIEW:
@@ -334,13 +335,18 @@ class Lab(msgspec.Struct, frozen=True, dict=True):
 
         The value stands as received where it is held against its own range, or is no number.
         """
-        relative = self.positive or any(bound.uln is not None for bound in self.bounds)
         parts = []
         for result in results:
-            usable = result.reading is not None and not relative
-            value = reading(result.reading, self.unit) if usable and result.reading else None
+            value = None
+            if result.reading is not None and self._is_absolute:
+                value = reading(result.reading, self.unit)
             parts.append(f"{self.label} {value or result.display} on {day(result.when)}")
         return " and ".join(parts)
+
+    @cached_property
+    def _is_absolute(self) -> bool:
+        """Whether values are held against numbers, not against their own limits of normal."""
+        return not self.positive and all(bound.uln is None for bound in self.bounds)
 
     def _why_skipped(self, results: Sequence[Result]) -> str:
         return ", ".join(
