@@ -144,7 +144,8 @@ def _rows(
 ) -> Iterator[str]:
     heading = _HEADINGS[status]
     lines = list(_lines(status, decisions, labels))
-    for says, criteria in lines[:most]:
+    for together, criteria in lines[:most]:
+        says = together or _said_of(criteria[0])
         yield f"| {heading} | {plain(says)} | {_named(status, criteria)} |"
     rest = [decision for _, criteria in lines[most:] for decision in criteria]
     if rest:
@@ -156,7 +157,8 @@ def _lines(
 ) -> Iterator[tuple[str, tuple[Decision, ...]]]:
     """What the record says, with the criteria of which it says it: what is the same is said once.
 
-    What a human must judge because of this record comes before what is asked of everybody.
+    What a human must judge because of this record comes before what is asked of everybody. "":
+    each of the criteria says it, in the words of `_said_of`.
     """
     left = sorted(decisions, key=lambda one: isinstance(one.criterion.form, Judgement))
     if status is Status.UNKNOWN:
@@ -168,10 +170,15 @@ def _lines(
         same_says = decision.gaps if status is Status.UNKNOWN else _first_said(decision.reason)
         groups.setdefault((same_says, decision.evidence, decision.clears_on), []).append(decision)
     for group in groups.values():
-        reason = "; ".join(dict.fromkeys(readable(_first_said(group[0].reason)).split("; ")))
-        if group[0].clears_on is not None:
-            reason += f"; clear from {spoken_date(group[0].clears_on)}"
-        yield shortened(reason, _REASON_LENGTH), tuple(group)
+        yield "", tuple(group)
+
+
+def _said_of(decision: Decision) -> str:
+    """The reason of one decision, each of its parts once."""
+    reason = "; ".join(dict.fromkeys(readable(_first_said(decision.reason)).split("; ")))
+    if decision.clears_on is not None:
+        reason += f"; clear from {spoken_date(decision.clears_on)}"
+    return shortened(reason, _REASON_LENGTH)
 
 
 def _first_said(reason: str) -> str:

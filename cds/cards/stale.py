@@ -10,6 +10,7 @@ from cds.engine.lab import Lab
 
 if TYPE_CHECKING:
     from cds.core.criterion import Decision, Determination
+    from cds.core.when import Span
 
 _DAY = timedelta(days=1)
 
@@ -19,19 +20,22 @@ def counts_until(determination: Determination) -> tuple[str, date] | None:
 
     Looked at are criteria that one result decides; None where there is none.
     """
-    found = [last for decision in determination.decisions if (last := _last_day(decision))]
+    found = [
+        (form.label, day)
+        for decision in determination.with_status(Status.PASS)
+        if isinstance(form := decision.criterion.form, Lab)
+        and form.look_back is not None
+        and (day := _last_day(decision, form.look_back)) is not None
+    ]
     return min(found, key=lambda one: one[1], default=None)
 
 
-def _last_day(decision: Decision) -> tuple[str, date] | None:
-    form = decision.criterion.form
-    if decision.status is not Status.PASS or not isinstance(form, Lab) or form.look_back is None:
-        return None
+def _last_day(decision: Decision, look_back: Span) -> date | None:
     days = [_day(evidence.date) for evidence in decision.evidence]
     known = [day for day in days if day is not None]
     if not known or len(known) < len(days):
         return None
-    return form.label, form.look_back.first_day_clear_of(max(known)) - _DAY
+    return look_back.first_day_clear_of(max(known)) - _DAY
 
 
 def _day(text: str | None) -> date | None:

@@ -139,7 +139,15 @@ class Determination(msgspec.Struct, frozen=True, dict=True):
 
     def with_status(self, status: Status) -> tuple[Decision, ...]:
         """The decisions of one status, in protocol order."""
-        return tuple(decision for decision in self.decisions if decision.status is status)
+        return self._by_status.get(status, ())
+
+    @cached_property
+    def _by_status(self) -> dict[Status, tuple[Decision, ...]]:
+        """Sorted once: a card and its record ask a dozen times."""
+        found: dict[Status, list[Decision]] = {}
+        for decision in self.decisions:
+            found.setdefault(decision.status, []).append(decision)
+        return {status: tuple(decisions) for status, decisions in found.items()}
 
     @cached_property
     def criteria_json(self) -> bytes:
