@@ -1,15 +1,14 @@
 """Many lines at once, where all of them are as plain as exports write them.
 
-A block is plain if each of its lines is one resource of the same type that says whose it is. The
-JSON of a plain block is read in one go; any other block is read line by line, which says the same
+A block is plain if each of its lines is one resource of the same type that says whose it is. Of a
+plain block nothing else is looked at; any other block is read with more care, which says the same
 of a plain one, only slower.
 """
 
 from __future__ import annotations
 
-from io import BytesIO
 from itertools import accumulate, groupby
-from operator import itemgetter
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
@@ -22,11 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
-BLOCK = 1 << 18
+BLOCK = 1 << 17
 """Bytes that are read at once, and then up to the end of the last line."""
 
-_OPEN, _CLOSE = ord("{"), ord("}")
-_FIRST, _LAST = itemgetter(0), itemgetter(-2)
+_ID = attrgetter("id")
+_REFERENCE = attrgetter("subject.reference")
 
 
 class PlainRun(NamedTuple):
@@ -73,34 +72,28 @@ _DECODERS = {kind: _decoder(kind) for kind in ("Patient", *KINDS.values())}
 _kind = msgspec.json.Decoder(_Kind)
 
 
-def blocks(data: BinaryIO, place: int, end: int) -> Iterator[tuple[int, bytes]]:
-    """The lines from `place` to `end`, where one ends, in blocks of whole lines."""
+def blocks(data: BinaryIO, place: int, end: int) -> Iterator[tuple[int, list[bytes]]]:
+    """The lines from `place` to `end`, where one ends, some at a time, and where the first lies."""
     data.seek(place)
-    while place < end:
-        block = data.read(min(BLOCK, end - place))
-        if not block.endswith(b"\n"):
-            block += data.readline()
-        if not block:
+    while lines := data.readlines(BLOCK):
+        size = sum(map(len, lines))
+        while place + size > end:
+            size -= len(lines.pop())
+        if not lines:
             return
-        yield place, block
-        place += len(block)
+        yield place, lines
+        place += size
 
 
-def plain_block(block: bytes) -> PlainBlock | None:
-    """What a block holds; None if it is not plain."""
-    lines = list(BytesIO(block))
-    # No JSON value goes on after a line that ends with } where the next begins with {.
-    if not block.endswith(b"}\n") or set(map(_FIRST, lines)) != {_OPEN}:
-        return None
-    if set(map(_LAST, lines)) != {_CLOSE}:
-        return None
+def plain_block(lines: list[bytes]) -> PlainBlock | None:
+    """What some lines hold; None if they are not plain."""
     try:
         kind = _kind.decode(lines[0]).resource_type
         decoder = _DECODERS.get(kind)
-        resources = decoder.decode_lines(block) if decoder is not None else []
+        if decoder is None:
+            return None
+        resources = list(map(decoder.decode, lines))
     except BROKEN:
-        return None
-    if len(resources) != len(lines):
         return None
     runs = _runs(kind, resources, lines)
     if runs is None:
@@ -110,22 +103,15 @@ def plain_block(block: bytes) -> PlainBlock | None:
 
 def _runs(kind: str, resources: list[Any], lines: list[bytes]) -> tuple[PlainRun, ...] | None:
     """The runs of a plain block; None where a line does not say whose it is."""
+    owners = list(map(_ID if kind == "Patient" else _REFERENCE, resources))
     starts = list(accumulate(map(len, lines), initial=0))
-    if kind == "Patient":
-        ids = [one.id for one in resources]
-        if not all(ids):
-            return None
-        return tuple(
-            PlainRun(name, starts[index], starts[index + 1] - starts[index], 1)
-            for index, name in enumerate(ids)
-        )
     runs: list[PlainRun] = []
     first = 0
-    for reference, group in groupby([one.subject.reference for one in resources]):
-        patient = named("Patient", reference)
-        if patient is None:
+    for owner, group in groupby(owners):
+        patient = owner if kind == "Patient" else named("Patient", owner)
+        if not patient:
             return None
-        after = first + len(list(group))
+        after = first + sum(1 for _ in group)
         runs.append(PlainRun(patient, starts[first], starts[after] - starts[first], after - first))
         first = after
     return tuple(runs)

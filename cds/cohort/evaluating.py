@@ -6,7 +6,7 @@ import hashlib
 import os
 from contextlib import contextmanager
 from datetime import date
-from functools import cached_property, lru_cache, reduce
+from functools import cached_property, lru_cache, partial, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -17,11 +17,13 @@ import pyarrow.parquet as pq
 from cds.assess import Content, load_content
 from cds.cohort.fault import CohortFault
 from cds.cohort.judging import Found, Judge, Tally
+from cds.cohort.plan import Batch
 from cds.cohort.reading import Reader, read_runs
 from cds.cohort.research import said_in
 from cds.cohort.research import table as research_table
 from cds.cohort.scan import Reject
 from cds.cohort.source import Form
+from cds.cohort.tables import write_arrow
 from cds.core.when import Evaluation
 from cds.fhir.record import (
     Record,
@@ -33,9 +35,9 @@ from cds.fhir.record import (
 from cds.fhir.retrieved import Coverage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from cds.cohort.plan import Batch, Patient
+    from cds.cohort.plan import Patient
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -78,9 +80,17 @@ def held(content: Content | None) -> Iterator[None]:
         _evaluator.cache_clear()
 
 
-def evaluate_batch(setup: str, batch: Batch) -> Tally:
-    """Evaluate one batch as the setup in a file says."""
-    return _evaluator(setup).run(batch)
+def evaluate_batch(setup: str, packed: bytes) -> Tally:
+    """Evaluate one batch (`pack`) as the setup in a file says."""
+    return _evaluator(setup).run(_batch.decode(packed))
+
+
+def pack(batch: Batch) -> bytes:
+    """A batch on its way to another process; pickle takes ten times as long."""
+    return msgspec.msgpack.encode(batch)
+
+
+_batch = msgspec.msgpack.Decoder(Batch)
 
 
 @lru_cache(maxsize=1)
@@ -168,22 +178,40 @@ class Evaluator:
         return record_from_resources(lines, self.setup.coverage)
 
     def _write(self, found: Found, tally: Tally) -> None:
-        rows = found.rows
-        tables = {
-            "determinations": rows.determinations(),
-            "criteria": rows.criteria(),
-            "names": rows.names(),
-            "possible": rows.possible_targets(),
-            "research": research_table(found.research),
-        }
         folder = Path(self.setup.folder)
-        for name, table in tables.items():
-            part = folder / f"{tally.batch:06}.{name}.{os.getpid()}.part"
-            pq.write_table(table, part, compression="zstd")
-            part.replace(folder / f"{tally.batch:06}.{name}.parquet")
-        part = folder / f"{tally.batch:06}.{os.getpid()}.part"
-        part.write_bytes(msgspec.json.encode(tally))
-        part.replace(folder / f"{tally.batch:06}.done")
+        _write_parts(found, folder, f"{tally.batch:06}")
+        done = msgspec.json.encode(tally)
+        _replace(folder / f"{tally.batch:06}.done", lambda part: part.write_bytes(done))
+
+
+def write_empty(folder: Path) -> None:
+    """Write parts of all tables without a row: batches leave out what they have none of."""
+    _write_parts(Found(), folder, _NONE)
+
+
+_NONE = "none"
+
+
+def _write_parts(found: Found, folder: Path, name: str) -> None:
+    """Write the rows of a batch: criteria for Arrow, which joins them, the others for DuckDB."""
+    rows = found.rows
+    tables = {
+        "determinations": rows.determinations(),
+        "names": rows.names(),
+        "possible": rows.possible_targets(),
+        "research": research_table(found.research),
+    }
+    for kind, table in tables.items():
+        if table.num_rows or name == _NONE:
+            _replace(folder / f"{name}.{kind}.parquet", partial(pq.write_table, table))
+    _replace(folder / f"{name}.criteria.arrow", partial(write_arrow, rows.criteria()))
+
+
+def _replace(target: Path, write: Callable[[Path], object]) -> None:
+    """Write a file whole or not at all."""
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    write(part)
+    part.replace(target)
 
 
 def _named(patient: str) -> str | None:

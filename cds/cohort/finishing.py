@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 import cds
 from cds.cohort.fault import CohortFault
@@ -18,6 +20,7 @@ from cds.cohort.order import software_digest
 from cds.cohort.research import write_said
 from cds.cohort.source import RESEARCH_TYPES
 from cds.cohort.stage import quoted
+from cds.cohort.tables import Rows, read_arrow
 from cds.fhir.retrieved import Coverage
 
 if TYPE_CHECKING:
@@ -127,8 +130,6 @@ def _write_tables(results: Path, out: Path) -> tuple[dict[str, dict[str, int]], 
         sorted_rows = f"read_parquet({quoted(str(out / 'determinations.parquet'))})"
         plain = f"select * replace ({_BLANK}) from {sorted_rows}"  # noqa: S608
         _copy(base, plain, out / "determinations.csv", "format csv, header, delimiter ','")
-        criteria = f"select * from {_parts(results, 'criteria')}"  # noqa: S608
-        _copy(base, criteria, out / "criteria.parquet", "format parquet, compression zstd")
         possible = f"select * from {_parts(results, 'possible')} order by all"  # noqa: S608
         _copy(base, possible, out / "possible.parquet", "format parquet, compression zstd")
         names = _NAMES.format(source=_parts(results, "names"))
@@ -140,10 +141,30 @@ def _write_tables(results: Path, out: Path) -> tuple[dict[str, dict[str, int]], 
             "select unnest(str_split(research, ' ')) as says, count(distinct patient) "  # noqa: S608
             f"from {sorted_rows} where research <> '' group by says order by says"
         ).fetchall()
+    _write_criteria(results, out / "criteria.parquet")
     overall: dict[str, dict[str, int]] = {}
     for trial, verdict, count in found:
         overall.setdefault(trial, {})[verdict] = count
     return overall, dict(words)
+
+
+_GROUP = 100_000
+"""Rows of criteria that are written together."""
+
+
+def _write_criteria(results: Path, target: Path) -> None:
+    """Join the criteria of all batches, as far as they are in memory at once."""
+    part = target.with_name(f"{target.name}.part")
+    waiting: list[pa.Table] = []
+    with pq.ParquetWriter(part, Rows().criteria().schema, compression="zstd") as sink:
+        for path in sorted(results.glob("*.criteria.arrow")):
+            waiting.append(read_arrow(path))
+            if sum(table.num_rows for table in waiting) >= _GROUP:
+                sink.write_table(pa.concat_tables(waiting))
+                waiting.clear()
+        if waiting:
+            sink.write_table(pa.concat_tables(waiting))
+    part.replace(target)
 
 
 def _parts(results: Path, name: str) -> str:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from io import BytesIO
+from operator import sub
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from cds.cohort.blocks import PlainBlock, blocks, plain_block
+from cds.cohort.blocks import BLOCK, PlainBlock, blocks, plain_block
 from cds.cohort.lines import Line, read_line
 from cds.cohort.source import RESEARCH_TYPES
 from cds.fhir.collecting import reports_error
@@ -137,10 +136,10 @@ class _Found:
 def scan(piece: Piece, folder: str) -> Scanned:
     """Index one piece into Parquet files in `folder`."""
     seen = _Seen(piece.file)
-    with Path(piece.path).open("rb") as data:
+    with Path(piece.path).open("rb", BLOCK) as data:
         first, end = _line_from(data, piece.start), _line_from(data, piece.end)
-        for start, block in blocks(data, first, end):
-            seen.add(block, start)
+        for start, lines in blocks(data, first, end):
+            seen.add(lines, start)
     _write(seen.found, piece.number, Path(folder))
     return Scanned(piece.number, seen.lines, dict(seen.kinds), tuple(seen.rejects), seen.errors)
 
@@ -155,15 +154,15 @@ class _Seen:
         self.rejects: list[Reject] = []
         self.errors = 0
 
-    def add(self, block: bytes, start: int) -> None:
-        """Add whole lines."""
-        plain = plain_block(block)
+    def add(self, lines: list[bytes], start: int) -> None:
+        """Add lines that follow one another; `start` is where the first lies."""
+        plain = plain_block(lines)
         if plain is not None:
             self.lines += plain.lines
             self.kinds[plain.kind] += plain.lines
             self.found.add_block(plain, start)
             return
-        for line in BytesIO(block):
+        for line in lines:
             self.lines += 1
             if not line.isspace():
                 self._add_line(line, start)
@@ -231,14 +230,15 @@ def _line_from(data: BinaryIO, place: int) -> int:
 
 
 def _write(found: _Found, number: int, folder: Path) -> None:
-    starts = pa.array(found.starts, pa.int64())
+    """Write the index of one piece; what is empty, for its columns' sake, only of the first."""
+    lengths = list(map(sub, found.ends, found.starts))
     tables = {
         "runs": pa.table(
             {
                 "patient": pa.array(found.patients, pa.string()),
-                "file": pa.array([found.file] * len(starts), pa.int32()),
-                "start": starts,
-                "length": pc.subtract(pa.array(found.ends, pa.int64()), starts),
+                "file": pa.array([found.file] * len(lengths), pa.int32()),
+                "start": pa.array(found.starts, pa.int64()),
+                "length": pa.array(lengths, pa.int64()),
                 "lines": pa.array(found.lines, pa.int64()),
                 "person": pa.array(found.persons, pa.bool_()),
                 "early": pa.array(found.early, pa.bool_()),
@@ -263,7 +263,8 @@ def _write(found: _Found, number: int, folder: Path) -> None:
         ),
     }
     for name, table in tables.items():
-        pq.write_table(table, folder / f"{number:06}.{name}.parquet")
+        if table.num_rows or number == 0:
+            pq.write_table(table, folder / f"{number:06}.{name}.parquet", compression="none")
 
 
 def _pairs(pairs: dict[tuple[str, str], None], first: str) -> pa.Table:

@@ -52,8 +52,7 @@ lines = st.lists(
 
 @given(lines)
 def test_a_block_that_is_read_at_once_is_read_like_its_lines(rows: list[bytes]) -> None:
-    block = b"".join(row + b"\n" for row in rows)
-    plain = plain_block(block)
+    plain = plain_block([row + b"\n" for row in rows])
     if plain is None:
         return
     assert plain.lines == len(rows)
@@ -64,12 +63,11 @@ def test_a_block_that_is_read_at_once_is_read_like_its_lines(rows: list[bytes]) 
         assert (line.kind, line.patient, line.broken) == (plain.kind, run.patient, "")
         assert number or run.start == at
         at += len(row) + 1
-    assert at == len(block)
+    assert sum(run.length for run in plain.runs) == at
 
 
 def test_what_exports_usually_hold_is_read_at_once() -> None:
-    block = b"".join(json.dumps(one).encode() + b"\n" for one in PLAIN)
-    plain = plain_block(block)
+    plain = plain_block([json.dumps(one).encode() + b"\n" for one in PLAIN])
     assert plain is not None
     assert [(run.patient, run.lines) for run in plain.runs] == [("a", 1), ("a", 1), ("b", 1)]
 
@@ -80,7 +78,7 @@ def test_medications_of_plain_lines_are_found() -> None:
         "subject": {"reference": "Patient/a"},
         "medicationReference": {"reference": "Medication/m"},
     }
-    plain = plain_block(json.dumps(row).encode() + b"\n")
+    plain = plain_block([json.dumps(row).encode() + b"\n"])
     assert plain is not None
     assert plain.needs == (("a", "m"),)
 
@@ -89,11 +87,27 @@ def test_medications_of_plain_lines_are_found() -> None:
 def test_blocks_are_whole_lines_and_lose_nothing(sizes: list[int], ended: bool) -> None:  # noqa: FBT001
     data = b"\n".join(b"x" * size for size in sizes) + (b"\n" if ended else b"")
     found = list(blocks(BytesIO(data), 0, len(data)))
-    assert b"".join(block for _, block in found) == data
-    assert all(block.endswith(b"\n") for _, block in found[:-1])
+    lines = [line for _, some in found for line in some]
+    assert b"".join(lines) == data
+    assert all(line.endswith(b"\n") for line in lines[:-1])
     assert [place for place, _ in found] == [
-        sum(len(block) for _, block in found[:number]) for number in range(len(found))
+        len(b"".join(line for _, some in found[:number] for line in some))
+        for number in range(len(found))
     ]
+
+
+@given(st.lists(st.integers(0, 90_000), min_size=2, max_size=8), st.data())
+def test_pieces_share_the_lines_between_them(sizes: list[int], data: st.DataObject) -> None:
+    lines = [b"x" * size + b"\n" for size in sizes]
+    cut = len(b"".join(lines[: data.draw(st.integers(0, len(lines)))]))
+    whole = b"".join(lines)
+    found = [
+        line
+        for place, end in ((0, cut), (cut, len(whole)))
+        for _, some in blocks(BytesIO(whole), place, end)
+        for line in some
+    ]
+    assert found == lines
 
 
 def test_a_broken_line_among_plain_ones_keeps_its_number(tmp_path: Path) -> None:
