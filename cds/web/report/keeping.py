@@ -23,9 +23,9 @@ from cds.core.facts import (
 )
 from cds.core.when import Evaluation
 from cds.fhir.observations import Results
-from cds.fhir.resources import Entry
 from cds.fhir.values import ValueReader
 from cds.web.report.building import report_of
+from cds.web.report.packing import Packed, packed, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -43,8 +43,8 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
 
     `content` is the digest of the trials and mappings; other content might say other things.
     `dated`: the day was fixed by a setting. `subject` are the names under which the patient may
-    stand in the store. `observations` are what results are made of, as they came: most of a long
-    history was not needed for the cards. The rest is what `Facts` holds.
+    stand in the store. `results` are as they came: most of a long history was not needed for the
+    cards. The rest is what `Facts` holds.
     """
 
     content: str
@@ -52,7 +52,7 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     dated: bool
     trials: tuple[str, ...]
     patient: Patient
-    observations: tuple[Entry, ...]
+    results: Packed
     conditions: dict[str, tuple[tuple[Condition, Mark], ...]]
     procedures: dict[str, tuple[tuple[Procedure, Mark], ...]]
     exposures: dict[str, tuple[tuple[Exposure, Mark], ...]]
@@ -62,6 +62,8 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     retrieval: dict[str, Retrieval]
     problems: tuple[Problem, ...]
     subject: tuple[str, ...] = ()
+    whole_since: dict[str, date] = {}
+    whole_concepts: frozenset[str] = frozenset()
 
 
 def kept_of(  # noqa: PLR0913 - what was known, of whom, when
@@ -82,7 +84,7 @@ def kept_of(  # noqa: PLR0913 - what was known, of whom, when
         dated,
         tuple(trials),
         facts.patient,
-        facts.results.sources(),
+        packed(facts.results.sources()),
         _entries(facts.conditions, concepts),
         _entries(facts.procedures, concepts),
         _entries(facts.exposures, concepts),
@@ -92,6 +94,8 @@ def kept_of(  # noqa: PLR0913 - what was known, of whom, when
         dict(facts.retrieval),
         tuple(facts.problems),
         tuple(subject),
+        dict(facts.whole_since),
+        facts.whole_concepts,
     )
 
 
@@ -109,7 +113,7 @@ def report_from(kept: Kept, content: Content, zone: tzinfo) -> Report | None:
     facts = Facts(
         kept.patient,
         results=Results(
-            kept.observations,
+            unpacked(kept.results),
             content.terminology,
             ValueReader(content.terminology, content.units),
             zone,
@@ -121,6 +125,8 @@ def report_from(kept: Kept, content: Content, zone: tzinfo) -> Report | None:
         unrecognised=kept.unrecognised,
         totals=kept.totals,
         retrieval=kept.retrieval,
+        whole_since=kept.whole_since,
+        whole_concepts=kept.whole_concepts,
         problems=kept.problems,
     )
     asked = Evaluation.of(kept.on, zone)
