@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from cds.core.answer import Gap
 from cds.fhir.values import ValueReader
 
 if TYPE_CHECKING:
@@ -32,18 +34,21 @@ _DECIDES = attrgetter(
     "interpretation",
 )
 """Everything of a result that its value is read from."""
+_NUMBER = re.compile(rb'\{\s*"value"\s*:\s*(-?[0-9]+(?:\.[0-9]+)?)')
+"""The number of a Quantity, where it comes first."""
 
 
 class RememberingReader(ValueReader):
     """Reads each value once for each code; the charts after the first that has it need not."""
 
-    __slots__ = ("_labs", "_values")
+    __slots__ = ("_labs", "_unitless", "_values")
 
     def __init__(self, terminology: Terminology, units: Units) -> None:
         """Read with these."""
         super().__init__(terminology, units)
         self._values: dict[tuple[int, bytes], Value] = {}
         self._labs: dict[int, LabCode] = {}
+        self._unitless: dict[tuple[int, bytes], bool] = {}
 
     def value(self, valued: Valued, lab: LabCode) -> Value:
         """The value of an observation or component for what its code measures."""
@@ -57,8 +62,43 @@ class RememberingReader(ValueReader):
             found = self._values[key] = super().value(valued, lab)
         return found
 
+    def may_lack(self, gap: Gap, valued: Valued, lab: LabCode) -> bool:
+        """Whether a value may be unusable for one reason.
+
+        A unit is one for a code, or is none, whatever the number is. So most results of a chart,
+        which no criterion asks for, need not be read to find the units that nobody understands.
+        """
+        quantity = bytes(valued.value_quantity)
+        number = _NUMBER.match(quantity)
+        if gap is not Gap.UNIT or number is None or _says_more(valued):
+            return True
+        key = id(lab), quantity[: number.start(1)] + quantity[number.end(1) :]
+        found = self._unitless.get(key)
+        if found is None:
+            if len(self._unitless) >= _MOST:
+                self._unitless.clear()
+            self._labs[key[0]] = lab
+            found = self._unitless[key] = self.value(valued, lab).unusable is Gap.UNIT
+        return found
+
     def ranges(self, valued: Valued, lab: LabCode) -> Ranges:
         """The reference ranges of a result, and whether it has any upper limit at all."""
         if len(self._ranges) >= _MOST:
             self._ranges.clear()
         return super().ranges(valued, lab)
+
+
+def _says_more(valued: Valued) -> bool:
+    """Whether a result has another value than a Quantity."""
+    return bool(
+        valued.value_codeable_concept
+        or valued.value_string
+        or valued.value_integer
+        or valued.value_range
+        or valued.value_boolean
+        or valued.value_ratio
+        or valued.value_sampled_data
+        or valued.value_time
+        or valued.value_date_time
+        or valued.value_period
+    )

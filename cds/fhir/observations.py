@@ -111,7 +111,9 @@ class Results(LazyResults):
     def unusable(self, concept: str, gap: Gap) -> Iterator[str]:
         """The values as received that cannot be used for one reason; their dates are not read."""
         for found in self._found.get(concept, ()):
-            if found.observation.status in _COUNTS:
+            if found.observation.status in _COUNTS and self._reader.may_lack(
+                gap, found.valued, found.lab
+            ):
                 value = self._value(found)
                 if value.unusable is gap:
                     yield value.display

@@ -108,6 +108,10 @@ class ValueReader:
             said += self._interpreted(valued, lab)
         return self._judged(said, valued)
 
+    def may_lack(self, gap: Gap, valued: Valued, lab: LabCode) -> bool:  # noqa: ARG002 - who remembers may know better
+        """Whether a value may be unusable for one reason; false where it certainly is not."""
+        return True
+
     def ranges(self, valued: Valued, lab: LabCode) -> Ranges:
         """The reference ranges of a result, and whether it has any upper limit at all.
 

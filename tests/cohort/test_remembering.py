@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from cds.assess import load_content
 from cds.cohort.remembering import RememberingReader
 from cds.content.bundled import bundled_content
+from cds.core.answer import Gap
 from cds.fhir.resources import Valued
 from cds.fhir.values import ValueReader
 
@@ -21,7 +22,7 @@ CODES = ["751-8", "2160-0", "5196-1", "20454-5", "89247-1", "3016-3"]
 read = msgspec.json.Decoder(Valued).decode
 
 quantities = st.fixed_dictionaries(
-    {"value": st.sampled_from([0, 1, 2.5, "x", None])},
+    {"value": st.sampled_from([0, 1, 2.5, -7, 1e300, "x", None])},
     optional={
         "unit": st.sampled_from(["10*3/uL", "mg/dL", "K/mcl-ish"]),
         "code": st.sampled_from(["10*3/uL", "mg/dL", "{plus}"]),
@@ -56,3 +57,5 @@ def test_a_remembered_value_is_the_value_that_is_read(
     for _ in range(2):
         assert READER.value(valued, lab) == fresh.value(valued, lab)
         assert READER.ranges(valued, lab) == fresh.ranges(valued, lab)
+        if fresh.value(valued, lab).unusable is Gap.UNIT:
+            assert READER.may_lack(Gap.UNIT, valued, lab)
