@@ -138,7 +138,11 @@ def _announced(environ: Mapping[str, Any]) -> int | None:
 
 
 def _read(stream: IO[bytes], most: int) -> bytes:
-    body = bytearray()
+    """At most so many bytes, in one go where the server gives them so."""
+    first = stream.read(most)
+    if not first or len(first) >= most:
+        return first
+    body = bytearray(first)
     while len(body) < most and (piece := stream.read(min(_PIECE, most - len(body)))):
         body += piece
     return bytes(body)
