@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from itertools import chain, groupby
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -21,10 +22,9 @@ from cds.fhir.retrieved import KINDS, Coverage, Record, better, newest, rank, re
 from cds.fhir.versions import refuse_foreign_shapes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from cds.fhir.resources import AnyResource
 
+_MATCH = (None, "match")
 _TRUNCATED = "the list goes on after what was sent"
 _SEARCH_ERROR = "the server reported an error"
 _WORDS_PARTIAL_ISSUES = """
@@ -50,11 +50,18 @@ class _Sorted:
     """Everything found so far, while the parts are gone through."""
 
     def __init__(self) -> None:
-        self.by_kind: dict[str, list[tuple[Entry, _Claims]]] = {kind: [] for kind in KINDS.values()}
+        self.by_kind: dict[str, list[_Run]] = {kind: [] for kind in KINDS.values()}
         self.patients: list[Entry] = []
         self.medications: dict[str, Medication] = {}
         self.problems: list[Problem] = []
         self.others: set[str] = set()
+
+
+class _Run(NamedTuple):
+    """Entries of one type that came in a row, and the claims of their part."""
+
+    entries: Sequence[Entry]
+    claims: _Claims
 
 
 class _Claims:
@@ -107,8 +114,8 @@ def collect(parts: Sequence[Part], patient_id: str | None) -> Record:
         for document in part.documents:
             if _sort_document(document, claims, found) and not part.judged:
                 claims.cut_off(_TRUNCATED)
-    for kind, pairs in found.by_kind.items():
-        refuse_foreign_shapes(kind, [entry for entry, _ in pairs])
+    for kind, runs in found.by_kind.items():
+        refuse_foreign_shapes(kind, chain.from_iterable(run.entries for run in runs))
     refuse_foreign_shapes("Patient", found.patients)
     patient, own_id, addresses = _choose_patient(found, patient_id)
     entries = _own_entries(found, Subjects(own_id, addresses))
@@ -133,21 +140,27 @@ def collect(parts: Sequence[Part], patient_id: str | None) -> Record:
 
 def _sort_document(document: Document, claims: _Claims, found: _Sorted) -> bool:
     """Sort the entries in; true if the document says that there are more than it holds."""
-    matches = 0
-    for entry in document.entries:
-        mode = entry.search.mode if entry.search is not None else None
-        matches += mode is None or mode == "match"
-        resource = entry.resource
-        kind = KINDS.get(type(resource))
-        if kind is not None:
-            found.by_kind[kind].append((entry, claims))
+    for kind, entries in _runs(document.entries):
+        clinical = KINDS.get(kind)
+        if clinical is not None:
+            found.by_kind[clinical].append(_Run(entries, claims))
         else:
-            _sort_other(entry, resource, claims, found)
+            for entry in entries:
+                _sort_other(entry, entry.resource, claims, found)
     for lost in document.not_read:
         _note_not_read(lost, claims, found)
-    matches += len(document.not_read)
-    total = document.total
-    return document.more or (total is not None and not 0 <= total <= matches)
+    if document.more or document.total is None:
+        return document.more
+    matches = sum(entry.search is None or entry.search.mode in _MATCH for entry in document.entries)
+    return not 0 <= document.total <= matches + len(document.not_read)
+
+
+def _runs(entries: Sequence[Entry]) -> list[tuple[type, Sequence[Entry]]]:
+    """Entries of one type that follow one another; most Bundles are one such run."""
+    kinds = {type(entry.resource) for entry in entries}
+    if len(kinds) == 1:
+        return [(kinds.pop(), entries)]
+    return [(kind, tuple(run)) for kind, run in groupby(entries, lambda one: type(one.resource))]
 
 
 def _sort_other(
@@ -259,17 +272,28 @@ def _other_patient(reference: str) -> Problem:
 
 def _own_entries(found: _Sorted, subjects: Subjects) -> dict[str, tuple[Entry, ...]]:
     entries: dict[str, tuple[Entry, ...]] = {}
-    for kind, pairs in found.by_kind.items():
+    for kind, runs in found.by_kind.items():
         own: list[Entry] = []
-        for entry, claims in pairs:
-            owner = subjects.owner(entry.resource.subject)  # type: ignore[union-attr]
-            if owner is Owner.THIS_PATIENT:
-                own.append(entry)
-            elif owner is Owner.ANOTHER:
-                found.problems.append(_other_patient(reference_of(entry)))
-            else:
-                says = "it does not say whose it is and was not used"
-                found.problems.append(Problem("not-read", reference_of(entry), says))
-                claims.lose("an entry does not say whose it is", kind)
+        for run in runs:
+            own += _own_of(run, kind, subjects, found)
         entries[kind] = newest(own)
     return entries
+
+
+def _own_of(run: _Run, kind: str, subjects: Subjects, found: _Sorted) -> Sequence[Entry]:
+    # The entries of a list name one subject, as a rule: looked at once, it speaks for all of them.
+    named = {entry.resource.subject for entry in run.entries}  # type: ignore[union-attr]
+    if all(subjects.owner(subject) is Owner.THIS_PATIENT for subject in named):
+        return run.entries
+    own: list[Entry] = []
+    for entry in run.entries:
+        owner = subjects.owner(entry.resource.subject)  # type: ignore[union-attr]
+        if owner is Owner.THIS_PATIENT:
+            own.append(entry)
+        elif owner is Owner.ANOTHER:
+            found.problems.append(_other_patient(reference_of(entry)))
+        else:
+            says = "it does not say whose it is and was not used"
+            found.problems.append(Problem("not-read", reference_of(entry), says))
+            run.claims.lose("an entry does not say whose it is", kind)
+    return own

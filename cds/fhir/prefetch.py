@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -107,23 +107,18 @@ def _names(key: str, document: Document, searched: str | None, params: dict[str,
 
 def _kinds_in(document: Document) -> set[str]:
     """The clinical resource types among the entries."""
-    found = {KINDS.get(type(entry.resource)) for entry in document.entries}
+    found = {KINDS.get(kind) for kind in {type(entry.resource) for entry in document.entries}}
     found |= {lost.kind for lost in document.not_read if lost.kind in KINDS.values()}
     return {kind for kind in found if kind is not None}
 
 
 def _query(url: str | None) -> tuple[str | None, dict[str, str]]:
     """The resource type and parameters of a search by its own address."""
-    if not url:
-        return None, {}
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return None, {}
-    kind = parts.path.rsplit("/", 1)[-1]
+    path, _, query = (url or "").partition("#")[0].partition("?")
+    kind = path.rpartition("/")[2]
     if kind not in KINDS.values():
         return None, {}
-    return kind, {name.partition(":")[0]: value for name, value in parse_qsl(parts.query)}
+    return kind, {name.partition(":")[0]: value for name, value in parse_qsl(query)}
 
 
 def _categories(params: dict[str, str]) -> set[str] | None:

@@ -21,7 +21,7 @@ from cds.fhir.resources import (
 from cds.fhir.unusable import WrongVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from cds.fhir.resources import Entry
 
@@ -70,7 +70,7 @@ def refuse_foreign_type(kind: str) -> None:
             raise WrongVersion(version, f"a resource of the type {kind}")
 
 
-def refuse_foreign_shapes(kind: str, entries: Sequence[Entry]) -> None:
+def refuse_foreign_shapes(kind: str, entries: Iterable[Entry]) -> None:
     """Raise WrongVersion if every entry of a type has an element that R4 does not have there."""
     found: tuple[str, str] | None = None
     for entry in entries:

@@ -8,6 +8,7 @@ digests let a replay prove that it made the same determination of the same input
 from __future__ import annotations
 
 import hashlib
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -176,11 +177,10 @@ def digest_of(data: bytes) -> str:
 
 def stands_of(determination: Determination) -> str:
     """How the criteria stand, whatever their words and evidence: the same while nothing changed."""
-    clears_on = determination.clears_on
     said = [
-        determination.overall.value,
-        None if clears_on is None else clears_on.isoformat(),
-        sorted((d.criterion.id, d.status.value) for d in determination.decisions),
+        determination.overall,
+        determination.clears_on,
+        sorted([(d.criterion.id, d.status) for d in determination.decisions], key=itemgetter(0)),
     ]
     return hashlib.sha256(msgspec.json.encode(said)).hexdigest()
 
