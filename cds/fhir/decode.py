@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec import Raw
 
-from cds.fhir.loose import loose_concept, loose_reference
+from cds.fhir.loose import concept_in, loose_concept, loose_reference
 from cds.fhir.resources import (
     Bundle,
     CodeableConcept,
@@ -55,7 +55,8 @@ _TYPED: dict[str, type[msgspec.Struct]] = {
     )
 } | {"Bundle": Nested}
 _NEEDS_SUBJECT = frozenset(_TYPED) - {"Patient", "Medication", "OperationOutcome", "Bundle"}
-_NEEDS_CODE = frozenset({"Observation", "Condition", "Procedure"})
+_NEEDS_CODE = frozenset({"Condition", "Procedure"})
+_NO_CODE = "its code cannot be read"
 _MEDICATION = frozenset({"medicationCodeableConcept", "medicationReference"})
 
 Whole: TypeAlias = Bundle | Single
@@ -113,8 +114,29 @@ def read_document(data: bytes | Raw | Whole) -> Document:
 
 def _document_made_of(value: Whole) -> Document:
     if isinstance(value, Bundle):
-        return _document_of(value.total, value.link, value.entry or ())
-    return Document(_kind_of(value), (Entry(resource=value),))
+        entries, not_read = _with_codes(value.entry or ())
+        return _document_of(value.total, value.link, entries, not_read)
+    return Document(_kind_of(value), *_with_codes((Entry(resource=value),)))
+
+
+def _with_codes(entries: tuple[Entry, ...]) -> tuple[tuple[Entry, ...], tuple[NotRead, ...]]:
+    """The entries without Observations whose code cannot be read, and those."""
+    lost = [place for place, entry in enumerate(entries) if _lacks_code(entry)]
+    if not lost:
+        return entries, ()
+    kept = tuple(entry for entry in entries if not _lacks_code(entry))
+    return kept, tuple(_without_code(entries[place], place + 1) for place in lost)
+
+
+def _lacks_code(entry: Entry) -> bool:
+    resource = entry.resource
+    return isinstance(resource, Observation) and concept_in(bytes(resource.code)) is None
+
+
+def _without_code(entry: Entry, number: int) -> NotRead:
+    kind = type(entry.resource).__name__
+    name = getattr(entry.resource, "id", None)
+    return NotRead(kind, _reference(kind, name, entry.full_url, number), _NO_CODE)
 
 
 def read_nested(bundle: Nested) -> Document:
@@ -129,9 +151,11 @@ def read_entries(lines: list[bytes]) -> tuple[tuple[Entry, ...], tuple[NotRead, 
     not_read: list[NotRead] = []
     for number, line in enumerate(lines, start=1):
         try:
-            entries.append(Entry(resource=_resource.decode(line)))
+            entry = Entry(resource=_resource.decode(line))
         except BROKEN:
             _sort_in(_repaired_resource(Raw(line), None, number), entries, not_read)
+        else:
+            _sort_in(_checked(entry, number), entries, not_read)
     return tuple(entries), tuple(not_read)
 
 
@@ -203,10 +227,17 @@ def _read_entries(raw: Raw) -> tuple[tuple[Entry, ...], tuple[NotRead, ...]]:
     not_read: list[NotRead] = []
     for number, item in enumerate(items, start=1):
         try:
-            entries.append(_entry.decode(item))
+            entry = _entry.decode(item)
         except BROKEN:
             _sort_in(_repaired_entry(item, number), entries, not_read)
+        else:
+            _sort_in(_checked(entry, number), entries, not_read)
     return tuple(entries), tuple(not_read)
+
+
+def _checked(entry: Entry, number: int) -> Entry | NotRead:
+    """The entry, unless it is an Observation whose code cannot be read."""
+    return _without_code(entry, number) if _lacks_code(entry) else entry
 
 
 def _sort_in(found: Entry | NotRead | None, entries: list[Entry], not_read: list[NotRead]) -> None:
@@ -248,7 +279,7 @@ def _repaired_resource(raw: Raw, full_url: str | None, number: int) -> Entry | N
         return None
     values, lost = _read_fields(struct, fields)
     name = values.get("id")
-    reference = f"{kind}/{name}" if name else full_url or f"{kind} (entry {number})"
+    reference = _reference(kind, name, full_url, number)
     hopeless = _hopeless(kind, values, lost)
     if hopeless is not None:
         return NotRead(kind, reference, hopeless)
@@ -256,10 +287,16 @@ def _repaired_resource(raw: Raw, full_url: str | None, number: int) -> Entry | N
     return Repaired(resource=struct(**values), full_url=full_url, lost=tuple(lost), older=older)
 
 
+def _reference(kind: str, name: str | None, full_url: str | None, number: int) -> str:
+    return f"{kind}/{name}" if name else full_url or f"{kind} (entry {number})"
+
+
 def _hopeless(kind: str, values: dict[str, Any], lost: list[str]) -> str | None:
     """Why nothing can be done with an entry that lost these fields; None where something can."""
     if kind in _NEEDS_CODE and "code" in lost:
-        return "its code cannot be read"
+        return _NO_CODE
+    if kind == "Observation" and concept_in(bytes(values.get("code", b""))) is None:
+        return _NO_CODE
     if kind in _NEEDS_SUBJECT and "subject" in lost:
         return "it cannot be read whose it is"
     names = ("medication_codeable_concept", "medication_reference")

@@ -6,11 +6,29 @@ readable of it is read; nothing is made up.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from cds.fhir.resources import CodeableConcept, Coding, Reference
+
+_concept = msgspec.json.Decoder(CodeableConcept)
+NOTHING = CodeableConcept()
+
+
+@lru_cache(maxsize=2048)  # a hospital's tests, as it writes them
+def concept_in(raw: bytes) -> CodeableConcept | None:
+    """A CodeableConcept, or what can be read of one; None where nothing can.
+
+    `NOTHING` where there is none.
+    """
+    if raw in {b"", b"null"}:
+        return NOTHING
+    try:
+        return _concept.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return loose_concept(msgspec.Raw(raw))
 
 
 def loose_concept(raw: msgspec.Raw) -> CodeableConcept | None:

@@ -15,18 +15,18 @@ from cds.core.facts import LazyResults, Result
 from cds.core.terminology import LabCode
 from cds.fhir import lazily
 from cds.fhir.dates import read_date, read_period
-from cds.fhir.lazily import Lost, there
+from cds.fhir.lazily import UNREADABLE, Lost, there
+from cds.fhir.loose import concept_in
 from cds.fhir.resources import Entry, Observation, Valued
 from cds.fhir.retrieved import reference_of
 from cds.fhir.values import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import tzinfo
 
     from cds.core.terminology import Terminology
     from cds.core.when import When
-    from cds.fhir.resources import CodeableConcept
     from cds.fhir.values import ValueReader
 
 _COUNTS = frozenset({"final", "amended", "corrected"})
@@ -69,7 +69,7 @@ class Results(LazyResults):
         self._made: dict[int, Result] = {}
         self._whole: dict[str, tuple[Result, ...]] = {}
         self._found: dict[str, list[_Found]] = {}
-        self._lab_of = terminology.lab
+        self._terminology = terminology
         for entry in entries:
             observation = entry.resource
             if not isinstance(observation, Observation):
@@ -137,29 +137,22 @@ class Results(LazyResults):
 
     def _index(
         self, entry: Entry, observation: Observation, valued: Valued, known: frozenset[str]
-    ) -> list[LabCode]:
-        """Note what an observation measures; several codes of one analyte are one result.
+    ) -> tuple[LabCode, ...]:
+        """Note what an observation measures.
 
         `known` are analytes that its parent measures already.
         """
-        code = valued.code
-        if code is None or code.coding is None:
-            return []
-        labs: list[LabCode] = []
-        for coding in code.coding:
-            if coding.system is None or coding.code is None:
-                continue
-            lab = self._lab_of(coding.system, coding.code)
-            if lab is None or lab.analyte.key in known:
-                continue
-            if not labs or all(lab.analyte is not other.analyte for other in labs):
-                labs.append(lab)
+        labs = _labs_of(bytes(valued.code), self._terminology)
+        for lab in labs:
+            if lab.analyte.key not in known:
                 found = _Found(entry, observation, valued, lab)
                 for concept in lab.concepts:
                     self._found.setdefault(concept, []).append(found)
         return labs
 
-    def _index_parts(self, entry: Entry, observation: Observation, measured: list[LabCode]) -> None:
+    def _index_parts(
+        self, entry: Entry, observation: Observation, measured: Iterable[LabCode]
+    ) -> None:
         """Components and contained panel members count as observations of their own code.
 
         A component of what the observation itself measures is not a second result.
@@ -228,11 +221,22 @@ class Results(LazyResults):
             return Value(display, unusable=Gap.CONFLICTING)
         return given[0] if given else None
 
-    def _analytes(self, code: CodeableConcept | None) -> set[str]:
+    def _analytes(self, code: Raw) -> set[str]:
         """The analytes that a code names."""
-        codings = () if code is None or code.coding is None else code.coding
-        labs = (self._lab_of(c.system, c.code) for c in codings if c.system and c.code)
-        return {lab.analyte.key for lab in labs if lab is not None}
+        return {lab.analyte.key for lab in _labs_of(bytes(code), self._terminology)}
+
+
+@lru_cache(maxsize=2048)
+def _labs_of(code: bytes, terminology: Terminology) -> tuple[LabCode, ...]:
+    """What a code measures; several codings of one analyte are one."""
+    concept = concept_in(code)
+    found: dict[str, LabCode] = {}
+    for coding in (concept and concept.coding) or ():
+        if coding.system is not None and coding.code is not None:
+            lab = terminology.lab(coding.system, coding.code)
+            if lab is not None:
+                found.setdefault(lab.analyte.key, lab)
+    return tuple(found.values())
 
 
 def _parts(
@@ -241,12 +245,15 @@ def _parts(
     """The components or contained members that can be read, at once or one by one."""
     if not there(raw):
         return ()
-    parts = lazily.readable(whole, raw)
-    if parts is not None:
-        return parts
-    rows = lazily.readable(lazily.items, raw) or ()
-    read = (lazily.readable(single, row) for row in rows)
-    return tuple(part for part in read if part is not None)
+    parts: Iterable[P | None] | None = lazily.readable(whole, raw)
+    if parts is None:
+        rows = lazily.readable(lazily.items, raw) or ()
+        parts = (lazily.readable(single, row) for row in rows)
+    return tuple(
+        part
+        for part in parts
+        if part is not None and lazily.read(lazily.concept, part.code) is not UNREADABLE
+    )
 
 
 def _as_member(member: Observation, panel: Observation) -> Observation:

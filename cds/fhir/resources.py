@@ -62,9 +62,13 @@ class Patient(Resource, tag="Patient", frozen=True, gc=False, rename="camel", kw
 class Valued(
     msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only=True, omit_defaults=True
 ):
-    """The fields that an Observation and its components share."""
+    """The fields that an Observation and its components share.
 
-    code: CodeableConcept | None = None
+    Its code, too, is as it came: a chart repeats each of them many times, and `loose.concept_in`
+    reads it once.
+    """
+
+    code: Raw = ABSENT
     value_quantity: Raw = ABSENT
     value_string: Raw = ABSENT
     value_codeable_concept: Raw = ABSENT

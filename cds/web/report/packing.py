@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Raw
 
-from cds.fhir.resources import CodeableConcept, Entry, Observation
+from cds.fhir.resources import Entry, Observation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ class _Usual(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     id: str
     status: str | None
-    code: CodeableConcept | None
+    code: Raw
     effective_date_time: Raw
     issued: Raw
     value_quantity: Raw
@@ -64,7 +64,7 @@ def packed(entries: Sequence[Entry]) -> Packed:
             _Usual(
                 one.id,
                 one.status,
-                one.code,
+                one.code or _NULL,
                 one.effective_date_time or _NULL,
                 one.issued or _NULL,
                 one.value_quantity or _NULL,
