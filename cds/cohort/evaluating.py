@@ -40,6 +40,11 @@ if TYPE_CHECKING:
     from cds.cohort.plan import Patient
 
 
+_TOGETHER = 16
+"""Patients whose lines are read together: few enough for the processor to have them at hand when
+they are evaluated, enough for neighbours to be read in one go."""
+
+
 class Setup(msgspec.Struct, frozen=True):
     """What stays the same for every batch of a screening."""
 
@@ -128,11 +133,11 @@ class Evaluator:
     def run(self, batch: Batch) -> Tally:
         """Evaluate a batch and write its rows; what it says last is that it is finished."""
         found = Found()
+        glances = self._judge.glances and self.setup.form is not Form.BUNDLES
         with _files(self.setup.paths) as read:
-            waiting = batch.patients
-            if self._judge.glances and self.setup.form is not Form.BUNDLES:
-                waiting = self._glance(waiting, read, found)
-            self._evaluate(waiting, read, found)
+            for first in range(0, len(batch.patients), _TOGETHER):
+                some = batch.patients[first : first + _TOGETHER]
+                self._evaluate(self._glance(some, read, found) if glances else some, read, found)
         tally = found.tally(batch.number, len(batch.patients))
         self._write(found, tally)
         return tally

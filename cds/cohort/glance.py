@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
+from msgspec import Raw
 
 from cds.cohort.unrecognised import unrecognised_entry
 from cds.core.criterion import Determination, Status
@@ -23,7 +24,7 @@ from cds.engine.finding import Finding
 from cds.engine.group import AllOf, AnyOf
 from cds.fhir.conditions import conditions_by_concept
 from cds.fhir.decode import BROKEN
-from cds.fhir.resources import Condition, Entry, Patient, Procedure
+from cds.fhir.resources import ABSENT, CodeableConcept, Condition, Entry, Patient
 from cds.fhir.retrieved import Record
 
 if TYPE_CHECKING:
@@ -34,10 +35,39 @@ if TYPE_CHECKING:
     from cds.cohort.unrecognised import Key
     from cds.core.criterion import Characteristic, Criterion, Trial
     from cds.core.when import Evaluation
-    from cds.fhir.resources import CodeableConcept
     from cds.fhir.retrieved import Coverage
 
-_read = msgspec.json.Decoder(Patient | Condition | Procedure)
+
+class _Subject(msgspec.Struct, frozen=True, gc=False):
+    reference: str | None = None
+
+
+class _Entry(
+    msgspec.Struct, frozen=True, gc=False, rename="camel", tag_field="resourceType", kw_only=True
+):
+    """What decides whether an entry is plain; its codes and words stay undecoded."""
+
+    id: str | None = None
+    subject: _Subject | None = None
+    code: Raw = ABSENT
+
+
+class _Condition(_Entry, tag="Condition", frozen=True, gc=False, rename="camel", kw_only=True):
+    verification_status: Raw = ABSENT
+    clinical_status: Raw = ABSENT
+
+
+class _Procedure(_Entry, tag="Procedure", frozen=True, gc=False, rename="camel", kw_only=True):
+    status: str | None = None
+    category: Raw = ABSENT
+    not_done: Raw = ABSENT
+    not_performed: Raw = ABSENT
+    occurrence_date_time: Raw = ABSENT
+    occurrence_period: Raw = ABSENT
+
+
+_read = msgspec.json.Decoder(Patient | _Condition | _Procedure)
+_concept = msgspec.json.Decoder(CodeableConcept | None)
 _REMEMBERED = 50_000
 """Different diagnoses and procedures that are remembered, with their words."""
 
@@ -60,6 +90,10 @@ class _Said(NamedTuple):
     stranger: Key | None
     close: bool = False
     unknown: bool = False
+
+
+_NOT_PLAIN = _Said(None, close=True)
+"""What may be made of it is for the record to say."""
 
 
 class Glance:
@@ -88,49 +122,74 @@ class Glance:
     def at(self, patient: str, lines: Sequence[bytes]) -> Glimpse | None:
         """What can be told at a glance; None for a chart that must be read properly.
 
-        `patient` is the id of whom the lines were found to belong to.
+        `patient` is the id of whom the lines were found to belong to. Whatever is not plain is for
+        the record to sort out: an entry must be certainly theirs, R4, and there once.
         """
         try:
-            resources = [_read.decode(line) for line in lines]
+            resources = list(map(_read.decode, lines))
         except BROKEN:
             return None
-        persons = [one for one in resources if isinstance(one, Patient)]
-        entries = [one for one in resources if not isinstance(one, Patient)]
-        if not _is_plain(patient, persons, entries):
+        owner = f"Patient/{patient}"
+        persons: list[Patient] = []
+        names: list[tuple[type, str | None]] = []
+        strangers: Counter[Key] = Counter()
+        unknown = 0
+        for one in resources:
+            if isinstance(one, Patient):
+                persons.append(one)
+                continue
+            said = self._said(one, owner)
+            if said.close:
+                return None
+            names.append((type(one), one.id))
+            unknown += said.unknown
+            if said.stranger is not None:
+                strangers[said.stranger] += 1
+        if len(set(names)) < len(names) or not _is_plain(patient, persons):
             return None
-        said = [self._said(one) for one in entries]
-        if any(one.close for one in said):
-            return None
-        conditions = sum(isinstance(one, Condition) for one in entries)
-        unknown = sum(one.unknown for one in said)
+        conditions = sum(kind is _Condition for kind, _ in names)
         determinations = self._without(conditions, unknown)
-        if any(one.target.status is not Status.FAIL for one in determinations):
+        if determinations is None:
             return None
-        count = {"Condition": conditions, "Procedure": len(entries) - conditions}
-        strangers = Counter(one.stranger for one in said if one.stranger is not None)
-        return Glimpse(determinations, count, strangers)
+        entries = {"Condition": conditions, "Procedure": len(names) - conditions}
+        return Glimpse(determinations, entries, strangers)
 
-    def _said(self, entry: Condition | Procedure) -> _Said:
-        if isinstance(entry, Condition):
-            return self._condition(entry.code, entry.verification_status)
-        return self._procedure(entry.code)
+    def _said(self, one: _Condition | _Procedure, owner: str) -> _Said:
+        subject = one.subject
+        if not one.id or subject is None or subject.reference != owner:
+            return _NOT_PLAIN
+        if isinstance(one, _Condition):
+            # Nothing but these fields decides: their bytes are looked up, undecoded.
+            return self._condition(
+                bytes(one.code), bytes(one.verification_status), bytes(one.clinical_status)
+            )
+        if _is_foreign(one):
+            return _NOT_PLAIN
+        return self._procedure(bytes(one.code), bytes(one.category))
 
-    def _determine_without(self, conditions: int, unknown: int) -> tuple[Determination, ...]:
-        """What is said of the targets with so many conditions that have nothing to do with them."""
+    def _determine_without(self, conditions: int, unknown: int) -> tuple[Determination, ...] | None:
+        """What is said of the targets with so many conditions that have nothing to do with them.
+
+        None unless all of them fail.
+        """
         facts = Facts(
             Person(""),
             totals={"Condition": conditions},
             unrecognised={"Condition": unknown},
             retrieval=self._retrieval,
         )
-        return tuple(
+        found = tuple(
             target_alone(head, decide_target(head, facts, self._asked))
             for head in self._content.heads
         )
+        return found if all(one.target.status is Status.FAIL for one in found) else None
 
-    def _look_up_condition(
-        self, code: CodeableConcept | None, verification: CodeableConcept | None
-    ) -> _Said:
+    def _look_up_condition(self, *raw: bytes) -> _Said:
+        """What a Condition's code, verificationStatus and clinicalStatus say."""
+        try:
+            code, verification, _ = map(_read_concept, raw)
+        except BROKEN:
+            return _NOT_PLAIN
         terminology = self._content.terminology
         resource = Condition(code=code, verification_status=verification)
         found, unknown = conditions_by_concept(
@@ -139,7 +198,12 @@ class Glance:
         close = not self._watched.isdisjoint(found) or self._possible.may_concern(resource, found)
         return _Said(unrecognised_entry("Condition", code, terminology), close, bool(unknown))
 
-    def _look_up_procedure(self, code: CodeableConcept | None) -> _Said:
+    def _look_up_procedure(self, *raw: bytes) -> _Said:
+        """What a Procedure's code and category say."""
+        try:
+            code, _ = map(_read_concept, raw)
+        except BROKEN:
+            return _NOT_PLAIN
         return _Said(unrecognised_entry("Procedure", code, self._content.terminology))
 
 
@@ -156,29 +220,19 @@ def _leaves(form: Characteristic) -> Iterator[Characteristic]:
         yield form
 
 
-def _is_plain(
-    patient: str, persons: Sequence[Patient], entries: Sequence[Condition | Procedure]
-) -> bool:
-    """One Patient who is alive, and entries of which each is certainly theirs, R4, and there once.
+def _read_concept(raw: bytes) -> CodeableConcept | None:
+    return _concept.decode(raw) if raw else None
 
-    Whatever is not so plain is for the record to sort out.
-    """
+
+def _is_plain(patient: str, persons: Sequence[Patient]) -> bool:
+    """Whether there is one Patient, who is alive."""
     if len(persons) != 1 or persons[0].id != patient:
         return False
-    person, owner = persons[0], f"Patient/{patient}"
-    if person.deceased_boolean or person.deceased_date_time or person.animal:
-        return False
-    names = {(type(one), one.id) for one in entries}
-    return (
-        len(names) == len(entries)
-        and all(
-            one.id and one.subject is not None and one.subject.reference == owner for one in entries
-        )
-        and not any(_is_foreign(one) for one in entries if isinstance(one, Procedure))
-    )
+    person = persons[0]
+    return not (person.deceased_boolean or person.deceased_date_time or person.animal)
 
 
-def _is_foreign(procedure: Procedure) -> bool:
+def _is_foreign(procedure: _Procedure) -> bool:
     """Whether a Procedure has an element that only other FHIR versions have."""
     return bool(
         procedure.not_done

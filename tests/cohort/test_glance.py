@@ -74,9 +74,28 @@ conditions = st.tuples(common("Condition"), st.sampled_from(STATUSES)).map(
 procedures = st.tuples(common("Procedure"), st.sampled_from(["completed", "not-done", None])).map(
     lambda made: made[0] | ({"status": made[1]} if made[1] else {})
 )
+# What FHIR does not allow there, and earlier versions of it do.
+odd = st.fixed_dictionaries(
+    {},
+    optional={
+        "clinicalStatus": st.sampled_from(
+            ["active", {"coding": [{"code": "active"}]}, 7, [], None]
+        ),
+        "verificationStatus": st.sampled_from(["confirmed", {"coding": "x"}, None]),
+        "category": st.sampled_from([{"text": "surgery"}, [{"text": "surgery"}], "surgery", None]),
+        "status": st.sampled_from([7, ["completed"], None]),
+        "code": st.sampled_from(["J45.909", [CODES[0]], {"coding": {"code": "J45.909"}}]),
+        "subject": st.sampled_from(["Patient/p", {"reference": 7}]),
+        "patient": st.just({"reference": "Patient/p"}),
+        "notDone": st.just(True),
+    },
+)
+entries = st.tuples(st.one_of(conditions, procedures), st.one_of(st.just({}), odd)).map(
+    lambda made: made[0] | made[1]
+)
 charts = st.tuples(
     st.sampled_from(PATIENTS[:1] * 5 + PATIENTS),
-    st.lists(st.one_of(conditions, procedures), max_size=4),
+    st.lists(entries, max_size=4),
 ).map(lambda made: [{"resourceType": "Patient", "id": "p", **made[0]}, *made[1]])
 
 
