@@ -371,6 +371,9 @@ class Settings:
     fhir_batch: str = _setting(
         _batch, "whether FHIR searches are sent as one batch: auto, yes or no", "auto"
     )
+    fhir_parts: str = _setting(
+        _batch, "whether of long FHIR lists only what matters is read: auto, yes or no", "auto"
+    )
     not_kept: tuple[str, ...] = _setting(
         _types, "medication resource types that the FHIR servers do not keep", ()
     )

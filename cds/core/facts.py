@@ -7,7 +7,7 @@ an entry on first use, and hold nothing for a concept that the record does not m
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -215,7 +215,8 @@ class Facts:
 
     `retrieval` is keyed by resource type, and for Observation also by `Observation:<category>`
     (laboratory, vital-signs, exam, survey …) where categories were asked for one by one.
-    `whole_since`, keyed alike, is the day since when a list that was cut off came whole.
+    `whole_since`, keyed alike, is the day since when a list came whole that was cut off, or of
+    which no more was asked for; all results of `whole_concepts` came, of whatever day.
     `unrecognised` counts, per resource type, the entries that nobody could recognise.
     """
 
@@ -223,8 +224,8 @@ class Facts:
         "_day",
         "_lazy",
         "_worked_out",
+        "bounded",
         "conditions",
-        "cut_off",
         "exposures",
         "patient",
         "problems",
@@ -234,6 +235,7 @@ class Facts:
         "totals",
         "unrecognised",
         "unrecognised_drugs",
+        "whole_concepts",
         "whole_since",
     )
 
@@ -250,6 +252,7 @@ class Facts:
         totals: Mapping[str, int] | None = None,
         retrieval: Mapping[str, Retrieval] | None = None,
         whole_since: Mapping[str, date] | None = None,
+        whole_concepts: Iterable[str] = (),
         problems: Sequence[Problem] = (),
     ) -> None:
         """Hold the entries; a missing mapping is empty, a missing retrieval complete."""
@@ -265,8 +268,9 @@ class Facts:
         self.unrecognised = unrecognised or {}
         self.totals = totals or {}
         self.retrieval = retrieval or {}
-        self.cut_off = Retrieval.CUT_OFF in self.retrieval.values()
         self.whole_since = whole_since or {}
+        self.whole_concepts = frozenset(whole_concepts)
+        self.bounded = bool(whole_since) or Retrieval.CUT_OFF in self.retrieval.values()
         self.problems = problems
 
     def latest(self, concept: str, end: int) -> Sequence[Result]:
@@ -293,10 +297,10 @@ class Facts:
                 return by_category
         return self.retrieval.get(resource_type, Retrieval.COMPLETE)
 
-    def newest_known(self, resource_type: str, category: str, since: date | None) -> bool:
-        """Whether no entry dated on or after `since` (None: of any date) can have been cut off."""
-        if self.retrieved(resource_type, category) is not Retrieval.CUT_OFF:
-            return True
+    def came_since(self, resource_type: str, category: str, since: date | None) -> bool:
+        """Whether every entry dated on or after `since` (None: of any date) came."""
         name = f"{resource_type}:{category}"
         whole = self.whole_since.get(name if name in self.retrieval else resource_type)
-        return whole is not None and since is not None and whole <= since
+        if whole is None:
+            return self.retrieved(resource_type, category) is not Retrieval.CUT_OFF
+        return since is not None and whole <= since

@@ -86,6 +86,16 @@ class Terminology:
         codes = self._labs.get(system_uri)
         return None if codes is None else codes.get(code)
 
+    @cached_property
+    def lab_codes(self) -> Mapping[str, frozenset[str]]:
+        """The codes under which the results of each concept stand, whatever their system."""
+        found: dict[str, set[str]] = {}
+        for codes in self.lists.labs.values():
+            for code, lab in codes.items():
+                for concept in lab.concepts:
+                    found.setdefault(concept, set()).add(code)
+        return {concept: frozenset(codes) for concept, codes in found.items()}
+
     def analytes_of(self, concept: str) -> tuple[Analyte, ...]:
         """What the results of a lab, vital or score concept measure; its first set comes first."""
         return tuple(

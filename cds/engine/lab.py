@@ -100,7 +100,7 @@ class Lab(msgspec.Struct, frozen=True, dict=True):
         if not latest.newest:
             gap = Gap.NO_VALUE if latest.skipped else Gap.NOT_RECORDED
             return self._nothing(facts, gap, latest.skipped)
-        if facts.cut_off and not self._newest_known(latest.newest, facts, asked):
+        if facts.bounded and not self._newest_known(latest.newest, facts, asked):
             return self._cut_off(latest)
         if not latest.usable:
             return self._unusable(latest.newest, _all(self.concepts, facts, asked)[0])
@@ -163,14 +163,30 @@ class Lab(msgspec.Struct, frozen=True, dict=True):
 
         It does not where everything came that the look-back spans.
         """
-        dates = [result.when.first for result in newest if result.when is not None]
-        since = min(dates) if len(dates) == len(newest) else None
+        since = _all_dated_since(newest)
         if self.look_back is not None:
             first = self.look_back.before(asked.on)
             since = first if since is None else max(first, since)
-        return all(
-            facts.newest_known("Observation", category, since) for category in self.categories
+        return self._came_since(since, facts)
+
+    def _came_since(self, since: date | None, facts: Facts) -> bool:
+        """Whether every result dated on or after `since` (None: of any date) came."""
+        return facts.whole_concepts.issuperset(self.concepts) or all(
+            facts.came_since("Observation", category, since) for category in self.categories
         )
+
+    def wants_older(self, facts: Facts, asked: Evaluation) -> bool:
+        """Whether results of before the day since when all came might change what is said.
+
+        They do not where the newest with a value, and the newest that can be used, lie behind it.
+        """
+        if self.any_result:
+            return not self._came_since(None, facts)
+        valued = _all(self.concepts, facts, asked)[0]
+        newest = _newest(valued) if valued else []
+        usable = [result for result in valued if result.reading is not None]
+        known = (_all_dated_since(newest), _all_dated_since(_newest(usable) if usable else []))
+        return any(not self._came_since(since, facts) for since in known)
 
     def _cut_off(self, latest: _Latest) -> Answer:
         """A list that was cut off may hold a newer result than the newest that came."""
@@ -231,10 +247,11 @@ class Lab(msgspec.Struct, frozen=True, dict=True):
         return Answer(Truth.NOT_MET, self._shown(usable), _evidence(usable))
 
     def _read_completely(self, facts: Facts) -> bool:
-        return all(
+        complete = all(
             facts.retrieved("Observation", category) is Retrieval.COMPLETE
             for category in self.categories
         )
+        return complete and (not facts.bounded or self._came_since(None, facts))
 
     def _agreed(self, latest: _Latest, facts: Facts, asked: Evaluation) -> Answer:
         """The answer on which all results that may be the newest agree."""
@@ -458,6 +475,12 @@ def _latest(concepts: tuple[str, ...], facts: Facts, asked: Evaluation) -> _Late
         usable = all(result.reading is not None for result in newest)
         found = known[concepts] = _Latest(newest, skipped, usable, _evidence(newest))
     return found
+
+
+def _all_dated_since(results: Sequence[Result]) -> date | None:
+    """The first day on which one of the results may have been taken; None without such a day."""
+    days = [result.when.first for result in results if result.when is not None]
+    return min(days) if len(days) == len(results) > 0 else None
 
 
 def _later(skipped: Sequence[Result], newest: Result) -> list[Result]:

@@ -16,9 +16,9 @@ from cds.fhir.addresses import read_base
 from cds.fhir.backend import CONFIGURATION, SignInFault, smart_configuration
 from cds.fhir.batch import parts_of
 from cds.fhir.faults import FhirFault, Why
-from cds.fhir.pages import Page, read_page
+from cds.fhir.pages import Page, holds_dates, read_page
 from cds.fhir.record import Record, missing
-from cds.fhir.search import MEDICATION_TYPES, searches
+from cds.fhir.search import MEDICATION_TYPES, NARROWING, Search, only_undated, searches
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -74,7 +74,8 @@ def check_server(
     findings += _reads(resources)
     findings += [_search(name, resources.get(name)) for name in _SEARCHED]
     findings += [_categories(resources.get("Observation")), _includes(resources)]
-    findings += [_batches(statement), *_research(resources)]
+    findings += [_parts(resources.get("Observation")), _batches(statement)]
+    findings += _research(resources)
     findings.append(_sign_in(connection))
     if patient_id is not None:
         fetched = connection.fetch(
@@ -82,7 +83,8 @@ def check_server(
         )
         findings += [_tried(one) for one in fetched]
         findings += _whole_or_by_category(connection, fetched)
-        findings += [_paging(connection, base, patient_id), _batch(connection, patient_id)]
+        findings += [_paging(connection, base, patient_id), _undated(connection, patient_id)]
+        findings.append(_batch(connection, patient_id))
     return findings
 
 
@@ -188,6 +190,17 @@ def _includes(resources: dict[str, dict[str, Any]]) -> Finding:
     return Finding(what, Verdict.GAP, "not listed", means)
 
 
+def _parts(resource: dict[str, Any] | None) -> Finding:
+    """Whether a long list of results need not be read whole."""
+    what = "Observation by date and code"
+    lacking = sorted(set(NARROWING) - _parameters(resource))
+    if lacking:
+        means = "long lists are read whole; nothing is lost by that but time"
+        return Finding(what, Verdict.FINE, f"{', '.join(lacking)} not listed", means)
+    means = "of lists of more than three pages only what matters is read"
+    return Finding(what, Verdict.FINE, "yes", means, "TRIAL_CDS_FHIR_PARTS=no to read them whole")
+
+
 def _batches(statement: dict[str, Any]) -> Finding:
     """Whether several searches can be sent in one request."""
     what = "batch of searches"
@@ -285,6 +298,22 @@ def _one_a_page(connection: FhirConnection, patient_id: str) -> Page:
         if fault.why is not Why.REFUSED:
             raise
     return read_page(connection.read(f"{path}&category=laboratory"), "Observation")
+
+
+def _undated(connection: FhirConnection, patient_id: str) -> Finding:
+    """Whether results without a date can be told from the others."""
+    what = "tried: results without a date"
+    means = "long lists are read whole; nothing is lost by that but time"
+    setting = "TRIAL_CDS_FHIR_PARTS=no saves the attempt"
+    search = only_undated(Search("Observation"))
+    try:
+        body = connection.read(search.path(patient_id, 1))
+        read_page(body, "Observation")
+    except FhirFault as fault:
+        return Finding(what, Verdict.FINE, fault.why.value, means, setting)
+    if holds_dates(body):
+        return Finding(what, Verdict.FINE, "the others came too", means, setting)
+    return Finding(what, Verdict.FINE, "told from the others")
 
 
 def _batch(connection: FhirConnection, patient_id: str) -> Finding:

@@ -79,22 +79,29 @@ class _Claims:
         No other part makes up for it: several keys of a prefetch may each claim a whole type and
         hold a piece of it only.
         """
-        self._lower(Coverage(Retrieval.PARTIAL, why), kind)
-        for name, covered in self.coverage.items():
-            if kind is None or name.partition(":")[0] == kind:
-                self.lost.setdefault(name, covered)
+        for name, covered in self._of(kind):
+            if covered.state is Retrieval.COMPLETE:
+                partial = msgspec.structs.replace(covered, state=Retrieval.PARTIAL, why=why)
+                self.coverage[name] = partial
+        for name, covered in self._of(kind):
+            self.lost.setdefault(name, covered)
         if self._around is not None:
             self._around.lose(why, kind)
 
     def cut_off(self, why: str) -> None:
         """Mark all coverages as lists of which entries may exist that did not come."""
-        self._lower(Coverage(Retrieval.CUT_OFF, why, again=True), None)
+        cut_off = Coverage(Retrieval.CUT_OFF, why, again=True)
+        for name, covered in self._of(None):
+            if rank(cut_off) < rank(covered):
+                self.coverage[name] = cut_off
 
-    def _lower(self, to: Coverage, kind: str | None) -> None:
-        for name, covered in self.coverage.items():
-            concerned = kind is None or name.partition(":")[0] == kind
-            if concerned and rank(to) < rank(covered):
-                self.coverage[name] = to
+    def _of(self, kind: str | None) -> list[tuple[str, Coverage]]:
+        """The coverages of one type (None: all)."""
+        return [
+            (name, covered)
+            for name, covered in self.coverage.items()
+            if kind is None or name.partition(":")[0] == kind
+        ]
 
 
 def collect(parts: Sequence[Part], patient_id: str | None) -> Record:

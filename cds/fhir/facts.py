@@ -73,5 +73,13 @@ def facts_from(
         totals={kind: len(entries.get(kind, ())) for kind in KINDS.values()},
         retrieval=record.retrieval(),
         whole_since=record.whole_since(),
+        whole_concepts=_whole_concepts(record.whole_codes(), terminology),
         problems=(*record.all_problems(), *medications.problems),
     )
+
+
+def _whole_concepts(codes: frozenset[str], terminology: Terminology) -> frozenset[str]:
+    """The concepts of which every result came, because Observations of all their codes did."""
+    if not codes:
+        return codes
+    return frozenset(key for key, known in terminology.lab_codes.items() if known <= codes)

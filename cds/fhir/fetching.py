@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cds.core.facts import Retrieval
 from cds.fhir.batch import parts_of
 from cds.fhir.faults import FhirFault, Why
+from cds.fhir.pages import holds_dates
 from cds.fhir.search import (
     Fetched,
     Progress,
@@ -20,6 +22,7 @@ from cds.fhir.search import (
     by_categories,
     one_by_one,
     only_recent,
+    only_undated,
     without_category,
 )
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from cds.fhir.server import FhirConnection, FhirServers
 
 NO_BATCH = "takes no batches after all"
+NO_PARTS = "cannot tell which Observations are recent, or have no date, after all"
 BY_CATEGORY = "refuses Observations without a category"
 _FEWEST = 3
 """A batch must save two requests: its answer comes whole or not at all."""
@@ -45,6 +49,10 @@ _NOT_FOR_BATCHES = frozenset(
         Why.TOO_LARGE,
     }
 )
+NOT_TOLD = frozenset({Why.REFUSED, Why.NOT_FOUND, Why.FORBIDDEN, Why.NOT_FHIR, Why.FAILED})
+"""Why a part of a list may be refused where the list is not."""
+_SHORT_LIST = 3
+"""Pages of a list that are followed sooner than its parts are asked for: that takes three."""
 _TELLS_LITTLE = frozenset(
     {Why.REFUSED, Why.FORBIDDEN, Why.OUTCOME, Why.TRUNCATED, Why.TOO_MANY_PAGES}
 )
@@ -54,15 +62,23 @@ _TELLS_LITTLE = frozenset(
 class Reading:
     """One search, or one Medication to be read, and how far it is."""
 
-    def __init__(self, search: Search, medication: str | None = None) -> None:
+    def __init__(
+        self, search: Search, medication: str | None = None, part_of: Reading | None = None
+    ) -> None:
+        """`part_of`: the long list of which this search is to bring a part."""
         self.progress = Progress(search)
         self.medication = medication
+        self.part_of = part_of
         self.pages: list[Page] = []
         self.seen: set[str] = set()
         self.parts: list[Reading] = []
         """The searches by category that followed this one for all."""
         self.newest: Reading | None = None
         """The search for the recent part of this long list."""
+        self.undated: Reading | None = None
+        """The search for what has no date, where that and the recent part suffice."""
+        self.goes_on = False
+        """Whether its pages are followed although a part of it was to suffice."""
 
     @property
     def search(self) -> Search:
@@ -80,6 +96,11 @@ class Reading:
         """It is over: whole, or for a reason."""
         self.progress.why = why
         self.progress.ended = True
+
+    @property
+    def came_whole(self) -> bool:
+        """Whether it ended with nothing missing."""
+        return self.progress.ended and self.progress.why is None
 
     def refused_category(self) -> bool:
         """Whether the server may know Observations, but no categories."""
@@ -201,15 +222,16 @@ class Fetching:
 
     def _go_on(self, reading: Reading) -> None:
         """Queue what follows from a page, or from the end of a search."""
+        if reading.part_of is not None:
+            self._go_on_with_parts(reading.part_of)
         if not reading.progress.ended:
-            self._waiting.append(reading)
-            if len(reading.pages) == 1 and reading.search.recent is not None:
-                reading.newest = Reading(only_recent(reading.search))
-                self._waiting.appendleft(reading.newest)
+            self._go_on_with_pages(reading)
             return
         for medication in self._connection.not_included(reading.pages):
             self._read_medication(medication)
         search, why = reading.search, reading.progress.why
+        if search.codes and why in NOT_TOLD:
+            self._connection.note(NO_PARTS)
         if search.is_unfiltered and why in _TELLS_LITTLE and reading is not self._unfiltered:
             if why is Why.REFUSED:
                 self._connection.note(BY_CATEGORY)
@@ -218,6 +240,42 @@ class Fetching:
         elif self._unfiltered is None and reading in self._top and reading.refused_category():
             self._unfiltered = Reading(without_category(search))
             self._waiting.append(self._unfiltered)
+
+    def _go_on_with_pages(self, reading: Reading) -> None:
+        """Queue the next page; after the first, what may matter more, or stand in for the rest."""
+        if len(reading.pages) == 1 and reading.search.recent is not None:
+            reading.newest = Reading(only_recent(reading.search), part_of=reading)
+            self._waiting.appendleft(reading.newest)
+            if self._is_worth_narrowing(reading):
+                reading.undated = Reading(only_undated(reading.search), part_of=reading)
+                self._waiting.appendleft(reading.undated)
+                return
+        self._waiting.append(reading)
+
+    def _is_worth_narrowing(self, reading: Reading) -> bool:
+        """Whether a part of a list will do that is longer than what asking for parts costs."""
+        first = reading.pages[0]
+        few = first.total is not None and first.total <= _SHORT_LIST * len(first.ids)
+        wanted = reading.search.suffices and not few and not first.left_out
+        return wanted and self._connection.narrows()
+
+    def _go_on_with_parts(self, whole: Reading) -> None:
+        """End a list whose parts came, or follow its pages after all where one was refused."""
+        recent, undated = whole.newest, whole.undated
+        if recent is None or undated is None or whole.goes_on or whole.progress.ended:
+            return
+        parts = [part for part in (recent, undated) if part.progress.ended]
+        untold = any(part.progress.why in NOT_TOLD for part in parts)
+        if untold or any(holds_dates(body) for body in undated.progress.bodies):
+            self._connection.note(NO_PARTS)
+        elif len(parts) < 2:  # noqa: PLR2004 - there are two of them
+            return
+        elif recent.came_whole and undated.came_whole:
+            whole.progress.since = whole.search.recent
+            whole.end(None)
+            return
+        whole.goes_on = True
+        self._waiting.append(whole)
 
     def _read_medication(self, medication: str) -> None:
         if medication in self._reads:
@@ -264,11 +322,11 @@ def _what_is_missing(pages: Sequence[Page]) -> Why | None:
 def _answers(reading: Reading) -> list[Fetched]:
     """What came of one search: with its recent part where its end is missing, or by category."""
     whole = reading.progress.fetched(Why.DEADLINE)
-    if whole.state is Retrieval.CUT_OFF and reading.newest is not None:
-        recent = reading.newest.progress.fetched(Why.DEADLINE)
-        since = reading.search.recent if recent.state is Retrieval.COMPLETE else None
-        bodies = recent.bodies + whole.bodies
-        whole = Fetched(whole.search, whole.state, bodies, whole.why, since)
+    if reading.newest is not None and (whole.state is Retrieval.CUT_OFF or whole.since is not None):
+        found = [one for one in (reading.newest, reading.undated) if one is not None]
+        bodies = [body for one in found for body in one.progress.bodies]
+        since = reading.search.recent if reading.newest.came_whole else None
+        whole = replace(whole, bodies=(*whole.bodies, *bodies), since=since)
     parts = [one for part in reading.parts for one in _answers(part)]
     if parts and not whole.bodies:
         return parts

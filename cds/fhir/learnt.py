@@ -12,10 +12,15 @@ _HOUR = 3_600.0
 
 
 class Statement(NamedTuple):
-    """What a CapabilityStatement says: the types kept (None: it does not say), and batches."""
+    """What a CapabilityStatement says.
 
-    types: frozenset[str] | None
-    batches: bool
+    The types kept (None: it does not say), whether it takes batches, and by what Observations can
+    be searched.
+    """
+
+    types: frozenset[str] | None = None
+    batches: bool = False
+    observation: frozenset[str] = frozenset()
 
 
 class Learnt:
@@ -31,7 +36,7 @@ class Learnt:
     def statement(self, server: str) -> Statement | None:
         """What the server's CapabilityStatement said within the last hour."""
         with self._lock:
-            when, said = self._statements.get(server, (float("-inf"), Statement(None, False)))  # noqa: FBT003
+            when, said = self._statements.get(server, (float("-inf"), Statement()))
             return said if self._clock() - when < _HOUR else None
 
     def note_statement(self, server: str, said: Statement) -> None:

@@ -53,6 +53,29 @@ class _Entry(msgspec.Struct):
     search: _Search | None = None
 
 
+class _Dated(msgspec.Struct, rename="camel"):
+    """Where an Observation says when it was true."""
+
+    effective_date_time: Any = None
+    effective_period: Any = None
+    effective_instant: Any = None
+    effective_timing: Any = None
+
+    @property
+    def is_dated(self) -> bool:
+        fields = (
+            self.effective_date_time,
+            self.effective_period,
+            self.effective_instant,
+            self.effective_timing,
+        )
+        return any(one is not None for one in fields)
+
+
+class _DatedEntry(msgspec.Struct):
+    resource: _Dated = msgspec.field(default_factory=_Dated)
+
+
 class _Frame(msgspec.Struct):
     resource_type: Any = msgspec.field(default=None, name="resourceType")
     total: Any = None
@@ -82,6 +105,7 @@ _T = TypeVar("_T")
 _frame = msgspec.json.Decoder(_Frame)
 _entry = msgspec.json.Decoder(_Entry)
 _resource = msgspec.json.Decoder(_Resource)
+_dated_entry = msgspec.json.Decoder(_DatedEntry)
 
 
 def read_page(body: bytes, resource_type: str) -> Page:
@@ -173,6 +197,29 @@ def takes_batches(metadata: bytes) -> bool:
     """
     offers = [one for rest in _rests(metadata) for one in _dicts(rest.get("interaction"))]
     return any(one.get("code") in ("batch", "transaction") for one in offers)
+
+
+def search_params(metadata: bytes, resource_type: str) -> frozenset[str]:
+    """The search parameters that a CapabilityStatement names for a resource type.
+
+    Raises:
+        FhirFault: NOT_FHIR, where the answer is no CapabilityStatement.
+    """
+    names = [
+        param.get("name")
+        for rest in _rests(metadata)
+        for resource in _dicts(rest.get("resource"))
+        if resource.get("type") == resource_type
+        for param in _dicts(resource.get("searchParam"))
+    ]
+    return frozenset(one for one in names if isinstance(one, str))
+
+
+def holds_dates(body: bytes) -> bool:
+    """Whether an entry of a page says when it was true, as Observations do."""
+    frame = _decoded(_frame, body)
+    found = [_decoded(_dated_entry, raw) for raw in (frame.entry if frame else None) or ()]
+    return any(one is None or one.resource.is_dated for one in found)
 
 
 def _rests(metadata: bytes) -> list[dict[str, Any]]:

@@ -110,9 +110,9 @@ def record_from_fetched(fetched: Sequence[Fetched], patient_id: str) -> Record:
     parts: list[Part] = []
     for answer in fetched:
         why = "" if answer.why is None else answer.why.value
-        claims = {answer.covers: Coverage(answer.state, why, since=answer.since)}
+        covered = Coverage(answer.state, why, since=answer.since, codes=answer.codes)
         documents = tuple(read_document(body) for body in answer.bodies)
-        parts.append(Part(documents, claims, judged=True))
+        parts.append(Part(documents, {answer.covers: covered}, judged=True))
     return collect(parts, patient_id)
 
 

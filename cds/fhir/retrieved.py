@@ -20,9 +20,12 @@ from cds.fhir.resources import (
     Observation,
     Procedure,
 )
+from cds.fhir.search import OLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from cds.fhir.search import Fetched
 
 OBSERVATION_CATEGORIES = ("laboratory", "vital-signs", "exam", "survey", "social-history")
 """The Observation categories that are asked for one by one."""
@@ -64,13 +67,16 @@ class Coverage(msgspec.Struct, frozen=True):
     """How much of one type or category was read.
 
     `why` says in words what is missing. `again`: asking the server once more may bring it.
-    `since`: the day since when a list that was cut off came whole, if there is one.
+    `since`: the day since when a list that was cut off came whole, if there is one; a list that is
+    COMPLETE, or PARTIAL, with such a day is so since then: no older entries were asked for, but
+    those with one of `codes`.
     """
 
     state: Retrieval
     why: str = ""
     again: bool = False
     since: date | None = None
+    codes: frozenset[str] = frozenset()
 
 
 COMPLETE = Coverage(Retrieval.COMPLETE)
@@ -117,6 +123,10 @@ class Record(msgspec.Struct, frozen=True):
             return {}
         found = {name: self.covered(name).since for name in (*NEEDED, *self.coverage)}
         return {name: since for name, since in found.items() if since is not None}
+
+    def whole_codes(self) -> frozenset[str]:
+        """The codes of which every Observation came, where no other older ones were asked for."""
+        return self.covered("Observation").codes
 
     def all_problems(self) -> tuple[Problem, ...]:
         """Every problem of the record: single entries first, then what was not read."""
@@ -190,14 +200,38 @@ def merge(record: Record, other: Record) -> Record:
     )
 
 
+def with_older(record: Record, older: Record, answers: Sequence[Fetched]) -> Record:
+    """A record of recent Observations with those of some codes, of any date, that `answers` hold.
+
+    Without any codes the answers are the whole list. What did not come leaves the list cut off.
+    The order is that of a list read whole: of each code either the older ones, which are all, stand
+    first, or there are recent ones only.
+    """
+    merged = merge(older, record)
+    known = record.covered("Observation")
+    short = [answer for answer in answers if answer.state is not Retrieval.COMPLETE]
+    if not short and not any(answer.codes for answer in answers):
+        return merged
+    codes = frozenset(code for answer in answers if answer not in short for code in answer.codes)
+    covered = msgspec.structs.replace(known, codes=codes)
+    if older.covered(OLDER).state is Retrieval.PARTIAL and not short:
+        covered = msgspec.structs.replace(covered, state=Retrieval.PARTIAL)
+    if short:
+        why = "" if short[0].why is None else short[0].why.value
+        covered = msgspec.structs.replace(covered, state=Retrieval.CUT_OFF, why=why)
+    coverage = {name: one for name, one in merged.coverage.items() if name != OLDER}
+    return msgspec.structs.replace(merged, coverage=coverage | {"Observation": covered})
+
+
 def better(one: Coverage | None, other: Coverage) -> Coverage:
     """The more complete of two readings of the same type; of equals the later."""
     return one if one is not None and rank(one) > rank(other) else other
 
 
 def rank(covered: Coverage) -> tuple[int, int]:
-    """Sorts readings of one type; a list that was cut off is the better the more came whole."""
-    since = date.max if covered.since is None else covered.since
+    """Sorts readings of one type; a list of which a part came is the better the more came whole."""
+    whole = covered.state in {Retrieval.COMPLETE, Retrieval.PARTIAL}
+    since = covered.since or (date.min if whole else date.max)
     return _ORDER[covered.state], -since.toordinal()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -19,6 +20,12 @@ CATEGORIES = ("laboratory", "vital-signs", "exam", "survey", "social-history")
 
 MEDICATION_TYPES = ("MedicationRequest", "MedicationStatement", "MedicationAdministration")
 _INCLUDES = {**dict.fromkeys(MEDICATION_TYPES, "medication"), "ResearchSubject": "study"}
+OLDER = "Observation:of any date"
+"""What searches for some codes cover where of all codes only recent Observations were read."""
+NARROWING = ("date", "combo-code")
+"""The search parameters for Observation without which a list cannot be asked for in part."""
+_ZONES = timedelta(days=2)
+_LONGEST_LIST = 1_500
 FIRST = ("Patient", "Condition")
 """What decides whether anything else needs to be asked."""
 
@@ -29,13 +36,17 @@ class Search:
 
     `params` come on top of the patient and the page size; Patient itself is read by its id.
     `recent` is the day since when results are the first to matter: where the list is long they are
-    asked for along with it, so that they are there if its end does not come in time.
+    asked for along with it, so that they are there if its end does not come in time. `suffices`:
+    they, and those without a date, are enough where the server can tell which they are. `codes`:
+    the codes that it asks for alone.
     """
 
     resource_type: str
     params: tuple[tuple[str, str], ...] = ()
     covers: str = ""
     recent: date | None = None
+    suffices: bool = False
+    codes: frozenset[str] = frozenset()
 
     @property
     def is_unfiltered(self) -> bool:
@@ -69,7 +80,8 @@ class Fetched:
     `bodies` are the answers as received, in order: pages of a search, or single resources that
     were read. COMPLETE: the search ended and nothing speaks against its completeness. CUT_OFF:
     what is in the bodies is there, absence means nothing; on or after `since` (None: no day)
-    nothing is absent. Otherwise there are no bodies, and `why` says what kept them away.
+    nothing is absent. COMPLETE with `since`: no older ones were asked for; with `codes`: no others
+    were. Otherwise there are no bodies, and `why` says what kept them away.
     """
 
     search: Search
@@ -77,6 +89,7 @@ class Fetched:
     bodies: tuple[bytes, ...] = ()
     why: Why | None = None
     since: date | None = None
+    codes: frozenset[str] = frozenset()
 
     @property
     def covers(self) -> str:
@@ -92,6 +105,7 @@ class Progress:
     bodies: list[bytes] = field(default_factory=list)
     why: Why | None = None
     ended: bool = False
+    since: date | None = None
     not_kept: bool = False
 
     def fetched(self, otherwise: Why) -> Fetched:
@@ -99,19 +113,22 @@ class Progress:
         why = self.why if self.ended else otherwise
         bodies = tuple(self.bodies)
         if why is None:
-            return Fetched(self.search, Retrieval.COMPLETE, bodies)
+            codes = self.search.codes
+            return Fetched(self.search, Retrieval.COMPLETE, bodies, None, self.since, codes)
         if bodies:
             return Fetched(self.search, Retrieval.CUT_OFF, bodies, why)
         state = Retrieval.NOT_KEPT if self.not_kept else Retrieval.NOT_RETRIEVED
         return Fetched(self.search, state, (), why)
 
 
-def searches(wanted: Collection[str], *, recent: date | None = None) -> list[Search]:
+def searches(
+    wanted: Collection[str], *, recent: date | None = None, suffices: bool = False
+) -> list[Search]:
     """The searches that answer `wanted`, Patient and Condition first.
 
     `wanted` are types and `Observation:<category>` keys. Plain `Observation`, or every category of
     `CATEGORIES`, is one search for them all: it also brings what has no category, or another one.
-    `recent` is what `Search.recent` means, for Observations.
+    `recent` and `suffices` are what they mean in `Search`, for Observations.
     """
     names = set(wanted)
     categories = {f"Observation:{one}" for one in CATEGORIES}
@@ -122,7 +139,7 @@ def searches(wanted: Collection[str], *, recent: date | None = None) -> list[Sea
         resource_type, _, category = key.partition(":")
         if resource_type == "Observation":
             params = (("category", category),) if category else ()
-            found.append(Search("Observation", params, key, recent))
+            found.append(Search("Observation", params, key, recent, suffices and not category))
         else:
             found.append(Search(resource_type, covers=key))
     return found
@@ -151,7 +168,28 @@ def without_category(search: Search) -> Search:
 
 
 def only_recent(search: Search) -> Search:
-    """The same search, only for what is dated on or after `search.recent`; covers nothing."""
+    """The same search, only for what is dated on or after `search.recent`.
+
+    It begins earlier, so that no zone in which the server may count its days makes it begin later.
+    """
     assert search.recent is not None  # noqa: S101 - asked only of searches that have it
-    params = (*search.params, ("date", f"ge{search.recent.isoformat()}"))
-    return Search("Observation", params, search.covers)
+    since = search.recent - _ZONES
+    return Search("Observation", (*search.params, ("date", f"ge{since.isoformat()}")))
+
+
+def only_undated(search: Search) -> Search:
+    """The same search, only for what has no date."""
+    return Search("Observation", (*search.params, ("date:missing", "true")))
+
+
+def only_coded(codes: Iterable[str]) -> list[Search]:
+    """Searches for results with one of these codes, of any date, as short as addresses must be."""
+    chunks: list[list[str]] = []
+    for code in sorted(codes):
+        if not chunks or sum(len(one) + 1 for one in chunks[-1]) + len(code) > _LONGEST_LIST:
+            chunks.append([])
+        chunks[-1].append(code)
+    return [
+        Search("Observation", (("combo-code", ",".join(one)),), OLDER, codes=frozenset(one))
+        for one in chunks
+    ]

@@ -19,11 +19,18 @@ from cds.fhir.addresses import AllowedBase, AllowList
 from cds.fhir.batch import batch_of
 from cds.fhir.breaker import Breaker
 from cds.fhir.faults import FhirFault, Why
-from cds.fhir.fetching import NO_BATCH, Fetching
+from cds.fhir.fetching import NO_BATCH, NO_PARTS, Fetching
 from cds.fhir.learnt import Learnt, Statement
 from cds.fhir.outbound import Deadline, GuardedSession, Limits, PooledAdapter
-from cds.fhir.pages import Page, kept_types, read_page, read_resource, takes_batches
-from cds.fhir.search import MEDICATION_TYPES, Fetched, Search, by_categories
+from cds.fhir.pages import (
+    Page,
+    kept_types,
+    read_page,
+    read_resource,
+    search_params,
+    takes_batches,
+)
+from cds.fhir.search import MEDICATION_TYPES, NARROWING, Fetched, Search, by_categories
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -53,13 +60,16 @@ class FhirServers:
         pause: float = 30.0,
         ca_file: str | None = None,
         batch: bool | None = False,
+        narrow: bool | None = False,
         by_category: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take the allow-list and limits.
 
         `batch`: whether searches are put into one request; None: where a server's
-        CapabilityStatement offers it. `by_category`: these servers refuse a search for
+        CapabilityStatement offers it. `narrow`: whether of a long list of Observations only a part
+        is asked for, where that suffices; None: where its CapabilityStatement names what that
+        needs. `by_category`: these servers refuse a search for
         Observations that names no category.
 
         Raises:
@@ -72,6 +82,7 @@ class FhirServers:
         self._adapter = PooledAdapter()
         self._ca_file = ca_file
         self._batch = batch
+        self._narrow = narrow
         self.by_category = by_category
         self.learnt = Learnt(clock)
 
@@ -98,20 +109,35 @@ class FhirServers:
         return FhirConnection(self, allowed, session, deadline)
 
     def takes_batches(self, allowed: AllowedBase) -> bool:
-        """Whether searches may be put into one batch for this server.
+        """Whether searches may be put into one batch for this server."""
+        return self._does(allowed, self._batch, NO_BATCH, lambda said: said.batches)
+
+    def narrows(self, allowed: AllowedBase) -> bool:
+        """Whether this server can be asked for a part of the Observations."""
+        needed = frozenset(NARROWING)
+        return self._does(allowed, self._narrow, NO_PARTS, lambda said: needed <= said.observation)
+
+    def _does(
+        self,
+        allowed: AllowedBase,
+        setting: bool | None,  # noqa: FBT001 - what the settings say
+        disproved: str,
+        offered: Callable[[Statement], bool],
+    ) -> bool:
+        """Whether a server does something, by the settings, by what was seen, by what it says.
 
         Where its CapabilityStatement shall tell and nobody has read it lately, it is read in the
         background, without any token, for the calls to come.
         """
         server = str(allowed.base)
-        if self._batch is False or self.learnt.holds(server, NO_BATCH):
+        if setting is False or self.learnt.holds(server, disproved):
             return False
-        if self._batch is True:
+        if setting is True:
             return True
         said = self.learnt.statement(server)
         if said is None and self.learnt.note(server, _ASKED, _ASK_AGAIN_SECONDS):
             Thread(target=self._learn, args=(allowed,), name="fhir-metadata", daemon=True).start()
-        return said is not None and said.batches
+        return said is not None and offered(said)
 
     def _learn(self, allowed: AllowedBase) -> None:
         deadline = Deadline.after(_METADATA_SECONDS)
@@ -207,7 +233,8 @@ class FhirConnection:
         if said is None:
             try:
                 body = self.read("metadata")
-                said = Statement(kept_types(body), takes_batches(body))
+                observation = search_params(body, "Observation")
+                said = Statement(kept_types(body), takes_batches(body), observation)
             except FhirFault:
                 return None  # it does not say now; the next call may ask again
             self._servers.learnt.note_statement(self._base, said)
@@ -216,6 +243,10 @@ class FhirConnection:
     def takes_batches(self) -> bool:
         """Whether searches may be put into one batch."""
         return self._servers.takes_batches(self._allowed)
+
+    def narrows(self) -> bool:
+        """Whether a part of the Observations can be asked for."""
+        return self._servers.narrows(self._allowed)
 
     def is_known(self, what: str) -> bool:
         """Whether something was noted of this server lately."""

@@ -21,16 +21,18 @@ from cds.engine.lab import Lab
 from cds.engine.medication import Medication
 from cds.engine.procedure import ProcedureDone
 from cds.fhir.facts import facts_from
+from cds.fhir.fetching import NOT_TOLD
 from cds.fhir.record import Record, merge, missing, record_from_fetched
-from cds.fhir.retrieved import Coverage
-from cds.fhir.search import FIRST, MEDICATION_TYPES, searches
+from cds.fhir.resources import Observation
+from cds.fhir.retrieved import Coverage, with_older
+from cds.fhir.search import FIRST, MEDICATION_TYPES, only_coded, searches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from cds.assess import Content
     from cds.core.criterion import Characteristic, Criterion, Decision
-    from cds.core.when import Evaluation, Span
+    from cds.core.when import Evaluation
     from cds.fhir.search import Fetched, Search
 
     Fetch = Callable[[Sequence[Search]], Sequence[Fetched]]
@@ -44,6 +46,8 @@ _SETTLED = Coverage(
 )
 _OPEN = frozenset({Status.UNKNOWN, Status.REVIEW})
 _LISTS = MEDICATION_TYPES[:2]
+_MOST_SEARCHES = 4
+"""Searches by code that are fewer than the pages that they save."""
 
 
 class Need(msgspec.Struct, frozen=True):
@@ -51,12 +55,14 @@ class Need(msgspec.Struct, frozen=True):
 
     `waiting`: how many of them wait for a type, or a category of Observation. `recent`: the day
     since when results count for most of those that look back for some time only. `settled`:
-    nothing that could be asked changes the answer, in words for the record.
+    nothing that could be asked changes the answer, in words for the record. `labs`: every
+    statement about results that may be decided.
     """
 
     waiting: Mapping[str, int] = msgspec.field(default_factory=dict)
     recent: date | None = None
     settled: Coverage | None = None
+    labs: tuple[Lab, ...] = ()
 
     def rank(self, search: Search) -> int:
         """Sorts searches: those that can settle the most come first."""
@@ -90,7 +96,46 @@ def completed_chart(
     if need.settled is not None:
         coverage = {**record.coverage, **dict.fromkeys(rest, need.settled)}
         return msgspec.structs.replace(record, coverage=coverage)
-    return _with(record, fetch, sorted(searches(rest, recent=need.recent), key=need.rank))
+    wanted = searches(rest, recent=need.recent, suffices=True)
+    record = _with(record, fetch, sorted(wanted, key=need.rank))
+    return _with_older(record, fetch, need.labs, content, asked)
+
+
+def _with_older(
+    record: Record, fetch: Fetch, labs: Sequence[Lab], content: Content, asked: Evaluation
+) -> Record:
+    """The record with the older results that may change what is said.
+
+    Where only recent ones were asked for, they settle what looks at the newest. Of the other
+    concepts all results are asked for; of all concepts where they cannot be asked for by code.
+    """
+    covered = record.covered("Observation")
+    if covered.since is None or covered.state not in {Retrieval.COMPLETE, Retrieval.PARTIAL}:
+        return record
+    facts = facts_from(record, content.terminology, asked.zone, content.units)
+    codes = content.terminology.lab_codes
+    wanted = {
+        code
+        for lab in labs
+        if lab.wants_older(facts, asked)
+        for concept in lab.concepts
+        for code in codes.get(concept, ())
+    }
+    if not wanted:
+        return record
+    coded = only_coded(wanted)
+    if len(coded) <= _MOST_SEARCHES and not _has_members(record):
+        answers = fetch(coded)
+        if not any(one.why in NOT_TOLD for one in answers):
+            return with_older(record, record_from_fetched(answers, record.patient_id), answers)
+    answers = fetch(searches({"Observation"}, recent=covered.since))
+    return with_older(record, record_from_fetched(answers, record.patient_id), answers)
+
+
+def _has_members(record: Record) -> bool:
+    """Whether results stand inside of others, where no search by code finds them."""
+    resources = (entry.resource for entry in record.entries.get("Observation", ()))
+    return any(isinstance(one, Observation) and one.contained for one in resources)
 
 
 def needed(record: Record, content: Content, asked: Evaluation, near_days: int | None) -> Need:
@@ -106,19 +151,23 @@ def needed(record: Record, content: Content, asked: Evaluation, near_days: int |
         has_target = anyone and (anyone.possible or anyone.untold)
         return Need(settled=_SETTLED if has_target else _NO_TARGET)
     undecided: list[Criterion] = []
+    judged: list[Criterion] = []
     for place in concern.possible:
         criteria = content.folders[place].trial.criteria
+        judged += criteria
         decisions = [decide(one, facts, asked) for one in criteria]
         if near_days is None or not _ruled_out(decisions, asked, near_days):
             undecided += [one.criterion for one in decisions if one.status in _OPEN]
     for place in concern.untold:  # nobody can tell whether it is about this patient
         head = content.heads[place]
         trial = head if near_days is not None else content.folders[place].trial
+        judged += trial.criteria
         undecided += [one for one in trial.criteria if near_days is None or one.id == head.target]
     waiting = Counter(name for one in undecided for name in set(asks_about(one.form)))
     if near_days is not None and missing(record).difference(FIRST).isdisjoint(waiting):
         return Need(settled=_SETTLED)
-    return Need(waiting, _recent(undecided, asked))
+    labs = tuple(dict.fromkeys(lab for one in judged for lab in _labs(one.form)))
+    return Need(waiting, _recent(undecided, asked), labs=labs)
 
 
 def _ruled_out(decisions: Iterable[Decision], asked: Evaluation, near_days: int) -> bool:
@@ -147,15 +196,17 @@ def asks_about(form: Characteristic) -> Iterator[str]:
 
 def _recent(criteria: Iterable[Criterion], asked: Evaluation) -> date | None:
     """The first day of the look-back that most of the criteria share."""
-    spans = Counter(span for criterion in criteria for span in _look_backs(criterion.form))
+    labs = [lab for criterion in criteria for lab in _labs(criterion.form)]
+    spans = Counter(lab.look_back for lab in labs if lab.look_back is not None)
     return spans.most_common(1)[0][0].before(asked.on) if spans else None
 
 
-def _look_backs(form: Characteristic) -> Iterator[Span]:
-    if isinstance(form, Lab) and form.look_back is not None:
-        yield form.look_back
+def _labs(form: Characteristic) -> Iterator[Lab]:
+    """The statements about results that a form is made of."""
+    if isinstance(form, Lab):
+        yield form
     for part in form.parts():
-        yield from _look_backs(part)
+        yield from _labs(part)
 
 
 def _with(record: Record, fetch: Fetch, wanted: Sequence[Search]) -> Record:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from cds.web.request import HookRequest
 
 
+_SAID = {"yes": True, "no": False}
+
+
 def fhir_servers(
     settings: Settings,
     habits: Habits = HABITS["generic"],
@@ -38,8 +41,8 @@ def fhir_servers(
 ) -> FhirServers:
     """The FHIR servers that the settings allow: one object for a process and an EHR's habits.
 
-    `allow`: other servers than those of the settings. `learning`: worth finding out whether a
-    server takes batches, because more calls will follow.
+    `allow`: other servers than those of the settings. `learning`: worth finding out what a server
+    takes, because more calls will follow.
     """
     limits = Limits(
         max_response_bytes=settings.max_response_bytes,
@@ -47,14 +50,15 @@ def fhir_servers(
         max_requests=settings.max_requests,
         page_size=settings.fhir_page_size,
     )
-    batch = {"yes": True, "no": False}.get(settings.fhir_batch, None if learning else False)
+    found_out = None if learning else False
     return FhirServers(
         settings.fhir_allow if allow is None else allow,
         limits=limits,
         not_kept={*settings.not_kept, *habits.not_kept},
         pause=settings.fhir_pause_seconds,
         ca_file=None if settings.ca_bundle is None else str(settings.ca_bundle),
-        batch=batch,
+        batch=_SAID.get(settings.fhir_batch, found_out),
+        narrow=_SAID.get(settings.fhir_parts, found_out),
         by_category=habits.by_category,
     )
 

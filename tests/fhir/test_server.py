@@ -476,8 +476,8 @@ def test_of_a_list_that_is_too_long_for_the_time_the_recent_part_is_there(
     assert (came["Observation"].state, came["Observation"].why) == (CUT_OFF, Why.TOO_MANY_PAGES)
     assert "lab-p1-newest" in ids(came["Observation"])
     assert [one for one in server.queries("Observation") if "date=" in one] == [
-        "patient=Patient/p1&date=ge2026-02-20&_count=200",
-        "patient=Patient/p1&category=laboratory&date=ge2026-02-20&_count=200",
+        "patient=Patient/p1&date=ge2026-02-18&_count=200",
+        "patient=Patient/p1&category=laboratory&date=ge2026-02-18&_count=200",
     ]
 
 

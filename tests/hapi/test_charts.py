@@ -6,6 +6,7 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -58,14 +59,72 @@ def without_patient(assessment: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in assessment.items() if k not in {"patient", "on", "problems"}}
 
 
+@pytest.mark.parametrize("parts", ["no", "yes"])
 @pytest.mark.parametrize("batch", ["no", "yes"])
 def test_a_chart_of_two_thousand_observations_is_judged_whole(  # noqa: PLR0913 - fixtures
-    long_chart: bytes, batch: str, server: Any, stories: Any, from_file: Any, from_server: Any
+    long_chart: bytes,
+    batch: str,
+    parts: str,
+    server: Any,
+    stories: Any,
+    from_file: Any,
+    from_server: Any,
 ) -> None:
     asked = stories["desmoid-ready"].asked
     expected = from_file(long_chart, asked)
     assert trials(expected)["NCT05490667"]["overall"] == "potentially-eligible"
-    assert from_server(server.allowed(), LONG, asked, fhir_batch=batch) == expected
+    ways = {"fhir_batch": batch, "fhir_parts": parts}
+    assert from_server(server.allowed(), LONG, asked, **ways) == expected
+
+
+ODD: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("751-8", {}),
+    ("751-8", {"issued": "2026-02-27T08:00:00Z"}),
+    ("777-3", {"effectiveDateTime": "2026"}),
+    ("777-3", {"effectiveDateTime": "2019"}),
+    ("1742-6", {"effectivePeriod": {"start": "2019-01-01", "end": "2026-02-27"}}),
+    ("1742-6", {"effectivePeriod": {"start": "2019-01-01"}}),
+    ("1920-8", {"effectiveInstant": "2026-02-01T00:30:00+14:00"}),
+    ("1920-8", {"effectiveDateTime": "2026-01-31T23:30:00-11:00"}),
+    ("2160-0", {"effectiveTiming": {"event": ["2019-01-01", "2026-02-27"]}}),
+    ("6690-2", {"effectiveDateTime": "2031-01-01"}),
+)
+"""A code and a date as charts rarely have it, beside two thousand results of the usual kind."""
+
+
+@pytest.mark.parametrize("odd", ODD, ids=[f"{code} {list(when)}" for code, when in ODD])
+def test_a_result_with_an_odd_date_counts_in_a_part_as_it_does_in_the_whole(  # noqa: PLR0913
+    odd: tuple[str, dict[str, Any]],
+    long_chart: bytes,
+    server: Any,
+    stories: Any,
+    from_file: Any,
+    from_server: Any,
+) -> None:
+    code, when = odd
+    entries = json.loads(long_chart, parse_float=Decimal)["entry"]
+    # A patient of their own: HAPI answers a search that it has just answered from its cache.
+    name = f"odd-{ODD.index(odd)}"
+    wanted = [one["resource"] for one in entries if "-old-" not in one["resource"]["id"]]
+    wanted += [one["resource"] for one in entries][-120:]
+    value = {"value": 1, "unit": "10*9/L", "system": "http://unitsofmeasure.org", "code": "10*9/L"}
+    added = {
+        "resourceType": "Observation",
+        "id": f"{LONG}-odd",
+        "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": code}]},
+        "subject": {"reference": f"Patient/{LONG}"},
+        "valueQuantity": value,
+    } | when
+    text = ENCODER.encode([*wanted, added]).decode().replace(LONG, name)
+    resources = json.loads(text, parse_float=Decimal)
+    server.keep(resources)
+    bundle = {"resourceType": "Bundle", "entry": [{"resource": one} for one in resources]}
+    asked = stories["desmoid-ready"].asked
+    ways = {"fhir_parts": "yes", "fhir_page_size": 20}
+    assert from_server(server.allowed(), name, asked, **ways) == from_file(
+        ENCODER.encode(bundle), asked
+    )
 
 
 def test_a_hook_on_two_thousand_observations_is_answered_whole_within_the_deadline(  # noqa: PLR0913

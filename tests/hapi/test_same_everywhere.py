@@ -15,6 +15,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "a page of 200": {"fhir_page_size": 200},
     "one batch": {"fhir_batch": "yes"},
     "category by category": {"dialect": "epic"},
+    "in parts": {"fhir_parts": "yes", "fhir_page_size": 5},
 }
 
 

@@ -41,7 +41,9 @@ def _resource(name: str, interactions: list[str], faults: Faults) -> JsonObject:
         "type": name,
         "interaction": [{"code": code} for code in interactions],
         "searchParam": [
-            {"name": key, "type": parameter.kind} for key, parameter in sorted(parameters.items())
+            {"name": key, "type": parameter.kind}
+            for key, parameter in sorted(parameters.items())
+            if not (key == "combo-code" and faults.no_combo_code)
         ],
     }
     references = sorted(key for key, value in parameters.items() if value.kind == "reference")

@@ -14,7 +14,7 @@ from cds.web.fhir_endpoint.matching import matches
 from cds.web.fhir_endpoint.pages import Page, Pages, searchset
 from cds.web.fhir_endpoint.parameters import KNOWN_TYPES, parameters_of
 from cds.web.fhir_endpoint.refusal import Refused
-from cds.web.fhir_endpoint.searching import carry_out, read_search
+from cds.web.fhir_endpoint.searching import carry_out, read_search, without_missing
 from cds.web.fhir_endpoint.store import Store
 
 Query: TypeAlias = list[tuple[str, str]]
@@ -136,6 +136,9 @@ class Endpoint:
         )
         if search.include and faults.include == "refused":
             raise Refused(400, "This server does not support '_include'.")
+        search = without_missing(search, faults.missing)
+        if faults.no_combo_code and search.asked("combo-code"):
+            raise Refused(400, f"{resource_type} has no search parameter 'combo-code' here.")
         if resource_type == "Observation":
             _judge_categories(search.asked("category"), search.asked("_id"), faults)
         entries = entries_of(search, carry_out(search, self.store), self.store, faults)

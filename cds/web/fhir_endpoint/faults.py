@@ -86,6 +86,10 @@ class Faults:
     # What is not supported
     include: Literal["honoured", "ignored", "refused"] = "honoured"
     """What becomes of _include."""
+    missing: Literal["honoured", "ignored", "refused"] = "honoured"
+    """What becomes of the modifier `:missing`."""
+    no_combo_code: bool = False
+    """Observations cannot be searched by `combo-code`, and the CapabilityStatement says so."""
     no_batch: bool = False
     """A batch is answered with 405."""
     fhir_version: str = "4.0.1"

@@ -151,10 +151,15 @@ def _in_time(prefix: str, has: Span, asked: Span) -> bool:
 
 
 def span_of(value: Json) -> Span | None:
-    """What a date, dateTime, instant or Period covers; None where it holds no date.
+    """What a date, dateTime, instant, Period or Timing covers; None where it holds no date.
 
-    A time without zone is read as UTC. A Period without start or end is open on that side.
+    A time without zone is read as UTC. A Period without start or end is open on that side. A Timing
+    goes from its first event to its last.
     """
+    if isinstance(value, dict) and isinstance(value.get("event"), list):
+        spans = [span for span in map(span_of, value["event"]) if span is not None]
+        if spans:
+            return Span(min(one.start for one in spans), max(one.end for one in spans))
     if isinstance(value, dict):
         start, end = span_of(value.get("start")), span_of(value.get("end"))
         if start is None and end is None:

@@ -46,7 +46,11 @@ _BY_TYPE: dict[str, dict[str, Parameter]] = {
         "gender": Parameter("token", ("gender",)),
         "birthdate": Parameter("date", ("birthDate",)),
     },
-    "Observation": _CLINICAL | {"date": Parameter("date", ("effective[x]",))},
+    "Observation": _CLINICAL
+    | {
+        "date": Parameter("date", ("effective[x]",)),
+        "combo-code": Parameter("token", ("code", "component.code")),
+    },
     "Condition": {name: parameter for name, parameter in _CLINICAL.items() if name != "status"}
     | {
         "clinical-status": Parameter("token", ("clinicalStatus",)),

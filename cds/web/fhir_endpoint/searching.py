@@ -11,6 +11,8 @@ from cds.web.fhir_endpoint.refusal import Refused
 from cds.web.fhir_endpoint.store import Store
 
 _NOT_FILTERS = frozenset({"_pretty", "_total"})
+_MISSING = "missing"
+_BOOLEANS = frozenset({"true", "false"})
 _JSON = frozenset({"json", "application/json", "application/fhir+json"})
 
 
@@ -104,9 +106,26 @@ def _read_filter(
         raise Refused(400, f"{says} Known: {', '.join(sorted(known))}.")
     if not modifier:
         return plain, value
+    if modifier == _MISSING:
+        if value not in _BOOLEANS:
+            raise Refused(400, f"The parameter '{name}' must be true or false.")
+        return name, value
     if parameter.kind == "reference" and modifier.isalpha() and modifier[0].isupper():
         return plain, ",".join(f"{modifier}/{one}" for one in value.split(","))
     raise Refused(400, f"The modifier of '{name}' is not supported here.")
+
+
+def without_missing(search: Search, how: str) -> Search:
+    """The same search on a server that does not know `:missing`.
+
+    `how`: it is honoured after all, ignored, or refused (400).
+    """
+    kept = tuple(one for one in search.filters if not one[0].endswith(f":{_MISSING}"))
+    if how == "honoured" or kept == search.filters:
+        return search
+    if how == "refused":
+        raise Refused(400, f"The modifier ':{_MISSING}' is not supported here.")
+    return replace(search, filters=kept)
 
 
 def carry_out(search: Search, store: Store) -> list[JsonObject]:
@@ -117,7 +136,7 @@ def carry_out(search: Search, store: Store) -> list[JsonObject]:
     else:
         found = store.of_patient(search.resource_type, search.patient)
     for name, value in search.filters:
-        found = [one for one in found if matches(one, known[name], name, value)]
+        found = [one for one in found if _holds(one, known, name, value)]
     if not found:
         _try_values(search, known)
     for name in reversed(search.sort):
@@ -130,7 +149,15 @@ def carry_out(search: Search, store: Store) -> list[JsonObject]:
 def _try_values(search: Search, known: dict[str, Parameter]) -> None:
     """Refuse a value that cannot be read even where nothing was left to compare it with."""
     for name, value in search.filters:
-        matches({}, known[name], name, value)
+        _holds({}, known, name, value)
+
+
+def _holds(resource: JsonObject, known: dict[str, Parameter], name: str, value: str) -> bool:
+    """Whether a filter holds for a resource: by its values, or by its having none."""
+    plain, _, modifier = name.partition(":")
+    if modifier == _MISSING:
+        return (next(values(resource, known[plain]), None) is None) is (value == "true")
+    return matches(resource, known[plain], name, value)
 
 
 def _sorted_by_date(

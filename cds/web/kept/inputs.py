@@ -24,7 +24,8 @@ _LEVEL = 1
 class Heard(msgspec.Struct, frozen=True):
     """One answer of a FHIR server: what it covers, how completely, and its bodies as received.
 
-    `since`: the day since when a list that was cut off came whole.
+    `since`: the day since when a list came whole that was cut off, or of which no more was asked
+    for; `codes`: it holds Observations of these codes alone.
     """
 
     covers: str
@@ -32,6 +33,7 @@ class Heard(msgspec.Struct, frozen=True):
     why: Why | None = None
     bodies: tuple[bytes, ...] = ()
     since: date | None = None
+    codes: frozenset[str] = frozenset()
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -57,6 +59,7 @@ class Input(msgspec.Struct, frozen=True):
             for one in answers:
                 why = "" if one.why is None else one.why.value
                 why += "" if one.since is None else f"|{one.since.isoformat()}"
+                why += "" if not one.codes else f"|{','.join(sorted(one.codes))}"
                 _add(found, f"{one.covers}|{one.state.value}|{why}".encode(), *one.bodies)
         return f"sha256:{found.hexdigest()}"
 
@@ -106,7 +109,7 @@ class Listening:
     def take(self, answers: Sequence[Fetched]) -> None:
         """One round of answers came."""
         self._rounds.append(
-            tuple(Heard(a.covers, a.state, a.why, a.bodies, a.since) for a in answers)
+            tuple(Heard(a.covers, a.state, a.why, a.bodies, a.since, a.codes) for a in answers)
         )
 
     @property
@@ -133,4 +136,4 @@ class Telling:
 
 def _fetched(heard: Heard, search: Search | None) -> Fetched:
     asked = search or Search(heard.covers.partition(":")[0], covers=heard.covers)
-    return Fetched(asked, heard.state, heard.bodies, heard.why, heard.since)
+    return Fetched(asked, heard.state, heard.bodies, heard.why, heard.since, heard.codes)
