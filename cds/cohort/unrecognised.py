@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cds.core.answer import Gap
+from cds.fhir.loose import NOTHING, concept_in
 from cds.fhir.observations import Results
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ _LONGEST = 200
 """Characters of a name; what is longer is prose, and not a name."""
 
 _LOINC = "LOINC"
-_CODED = ("Observation", "Condition", "Procedure")
+_CODED = ("Condition", "Procedure")
 
 _AMOUNT = re.compile(r"^[^0-9]*[0-9][0-9.,]*")
 
@@ -48,6 +50,10 @@ def unrecognised(record: Record, facts: Facts, terminology: Terminology) -> Coun
             key = unrecognised_entry(kind, getattr(entry.resource, "code", None), terminology)
             if key is not None:
                 found[key] += 1
+    for entry in record.entries.get("Observation", ()):
+        key = _unrecognised_result(bytes(getattr(entry.resource, "code", b"")), terminology)
+        if key is not None:
+            found[key] += 1
     for exposure in facts.unrecognised_drugs:
         found["Medication", "", "", exposure.display[:_LONGEST]] += 1
     return found
@@ -56,16 +62,23 @@ def unrecognised(record: Record, facts: Facts, terminology: Terminology) -> Coun
 def unrecognised_entry(
     kind: str, concept: CodeableConcept | None, terminology: Terminology
 ) -> Key | None:
-    """The code or name of one entry, if no list knows it."""
+    """The code or name of a diagnosis or procedure, if no list knows it."""
     if concept is None:
         return None
-    if kind == "Observation":
-        known = _measured(concept, terminology)
-    elif kind == "Condition":
+    if kind == "Condition":
         known = _known(concept, terminology.condition, terminology.condition_names)
     else:
         known = _known(concept, terminology.procedure, terminology.procedure_names)
     return None if known else _key(kind, concept)
+
+
+@lru_cache(maxsize=4096)
+def _unrecognised_result(code: bytes, terminology: Terminology) -> Key | None:
+    """The code or name of a result, if no list knows it."""
+    concept = concept_in(code)
+    if concept is None or concept is NOTHING or _measured(concept, terminology):
+        return None
+    return _key("Observation", concept)
 
 
 def _known(
