@@ -118,6 +118,8 @@ def test_a_batch_single_searches_and_searches_by_category_come_to_the_same(
         {"batch": True},
         {"by_category": True},
         {"limits": Limits(page_size=20)},
+        {"limits": Limits(page_size=5), "narrow": True},
+        {"limits": Limits(page_size=5), "narrow": True, "batch": True},
     )
     for way in ways:
         assert Chart(stack, content, store, **patient, **way).said() == expected, way
