@@ -137,7 +137,7 @@ def test_too_old_is_not_taken_for_never_done(
     stack: ExitStack, content: Content, store: Store
 ) -> None:
     for one in store.of_patient("Observation", WHO):
-        if one["code"]["coding"][0]["code"] in content.terminology.lab_codes["tsh"]:
+        if one["id"] == f"{WHO}-tsh":
             store.put(one | {"subject": {"reference": "Patient/nobody"}})
     value = {"value": 2, "unit": "m[IU]/L", "code": "m[IU]/L"}
     store.put(result("tsh", TSH, effectiveDateTime="2019-01-01", valueQuantity=value))
