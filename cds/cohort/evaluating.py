@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from cds.assess import Content, load_content
 from cds.cohort.fault import CohortFault
 from cds.cohort.judging import Found, Judge, Tally
-from cds.cohort.plan import Batch
+from cds.cohort.plan import unpack
 from cds.cohort.reading import Reader, read_runs
 from cds.cohort.research import said_in
 from cds.cohort.research import table as research_table
@@ -37,7 +37,7 @@ from cds.fhir.retrieved import Coverage
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from cds.cohort.plan import Patient
+    from cds.cohort.plan import Batch, Patient
 
 
 _TOGETHER = 16
@@ -86,16 +86,8 @@ def held(content: Content | None) -> Iterator[None]:
 
 
 def evaluate_batch(setup: str, packed: bytes) -> Tally:
-    """Evaluate one batch (`pack`) as the setup in a file says."""
-    return _evaluator(setup).run(_batch.decode(packed))
-
-
-def pack(batch: Batch) -> bytes:
-    """A batch on its way to another process; pickle takes ten times as long."""
-    return msgspec.msgpack.encode(batch)
-
-
-_batch = msgspec.msgpack.Decoder(Batch)
+    """Evaluate one batch of a plan as the setup in a file says."""
+    return _evaluator(setup).run(unpack(packed))
 
 
 @lru_cache(maxsize=1)

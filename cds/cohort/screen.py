@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cds.cohort.coverage import coverage_of
-from cds.cohort.evaluating import Setup, evaluate_batch, held, pack, write_empty, write_setup
+from cds.cohort.evaluating import Setup, evaluate_batch, held, write_empty, write_setup
 from cds.cohort.fault import CohortFault
 from cds.cohort.finishing import Finished, finish
 from cds.cohort.inputs import SCAN, read_inputs
@@ -146,7 +146,7 @@ def _evaluate(  # noqa: PLR0913 - the parts of a screening meet here
     done = {tally.batch: tally for tally in _finished(work)}
     before = sum(tally.patients for tally in done.values())
     advance = progress.step("patients", plan.counts().patients, before)
-    todo = map(pack, plan.batches(frozenset(done)))
+    todo = plan.batches(frozenset(done))
     for tally in workers.map(partial(evaluate_batch, setup), todo):
         if order.strict:
             _refuse(tally.rejects)
