@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from cds.core.terminology import LabCode, Terminology
     from cds.fhir.resources import Valued
     from cds.fhir.units import Units
-    from cds.fhir.values import Ranges, Value
+    from cds.fhir.values import Value
 
 _MOST = 100_000
-"""Different values, and different ranges, that are remembered before all are forgotten."""
+"""Different values that are remembered before all are forgotten."""
 
 _DECIDES = attrgetter(
     "value_quantity",
@@ -80,12 +80,6 @@ class RememberingReader(ValueReader):
             self._labs[key[0]] = lab
             found = self._unitless[key] = self.value(valued, lab).unusable is Gap.UNIT
         return found
-
-    def ranges(self, valued: Valued, lab: LabCode) -> Ranges:
-        """The reference ranges of a result, and whether it has any upper limit at all."""
-        if len(self._ranges) >= _MOST:
-            self._ranges.clear()
-        return super().ranges(valued, lab)
 
 
 def _says_more(valued: Valued) -> bool:

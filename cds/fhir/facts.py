@@ -5,6 +5,7 @@ Nothing here knows the evaluation date: the same facts answer for every day.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cds.core.facts import Facts
@@ -35,7 +36,7 @@ def facts_from(
 ) -> Facts:
     """The facts of a record. Dates without an offset are read in `zone`.
 
-    `reader` reads the values of results; who reads many records may share one that remembers.
+    `reader` reads the values of results; who reads a cohort has one that remembers more.
 
     Raises:
         ValueError: the record has no Patient.
@@ -62,7 +63,7 @@ def facts_from(
         results=Results(
             entries.get("Observation", ()),
             terminology,
-            reader or ValueReader(terminology, units),
+            reader or _reader(terminology, units),
             zone,
         ),
         conditions=conditions,
@@ -83,3 +84,9 @@ def _whole_concepts(codes: frozenset[str], terminology: Terminology) -> frozense
     if not codes:
         return codes
     return frozenset(key for key, known in terminology.lab_codes.items() if known <= codes)
+
+
+@lru_cache(maxsize=8)
+def _reader(terminology: Terminology, units: Units) -> ValueReader:
+    """One reader for all charts: it remembers the ranges of laboratories, nothing of a patient."""
+    return ValueReader(terminology, units)

@@ -41,6 +41,9 @@ _SIGNS = str.maketrans({"≤": "<=", "≥": ">=", "＜": "<", "＞": ">", "–":
 
 Ranges = tuple[tuple[ReferenceRange, ...], bool]
 _NO_RANGES: Ranges = ((), False)
+_MOST_RANGES, _LONGEST_RANGES = 2048, 2000
+"""How many different ranges are remembered before all are forgotten (a laboratory has a few
+hundred), and how many bytes one may have."""
 
 
 class Value(msgspec.Struct, frozen=True, gc=False):
@@ -115,14 +118,18 @@ class ValueReader:
     def ranges(self, valued: Valued, lab: LabCode) -> Ranges:
         """The reference ranges of a result, and whether it has any upper limit at all.
 
-        A chart repeats the same range with every result of a test; each is read once.
+        A laboratory sends the same range with every result of a test; each is read once.
         """
         raw = valued.reference_range
         if not there(raw):
             return _NO_RANGES
+        if len(raw) > _LONGEST_RANGES:
+            return ranges_of(raw, lab, self.conversion)
         key = (lab.analyte.key, lab.property, bytes(raw))
         found = self._ranges.get(key)
         if found is None:
+            if len(self._ranges) >= _MOST_RANGES:
+                self._ranges.clear()
             found = self._ranges[key] = ranges_of(raw, lab, self.conversion)
         return found
 
