@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -62,15 +62,17 @@ class Nothing(msgspec.Struct, frozen=True):
             or criterion.reviewed is not of.reviewed
         ):
             return None
-        chart = _chart(facts, asked)
-        if not self.concepts.isdisjoint(chart.recorded):
+        recorded, words = _chart(facts, asked)
+        if not self.concepts.isdisjoint(recorded):
             return None
-        reason = self.said[0]
         for sources in self.sources:
-            if chart.words[sources] is None:
+            if sources not in words:
+                words[sources] = _words(sources, facts, asked)
+            if words[sources] is None:
                 return None
+        reason = self.said[0]
         for sources, more in zip(self.reads, self.said[1:], strict=True):
-            reason += f"{chart.words[sources]}{more}"
+            reason += f"{words[sources]}{more}"
         return Decision(criterion, self.status, reason, (), self.gaps, None)
 
 
@@ -115,36 +117,24 @@ def _leaves(form: Characteristic) -> Iterator[Characteristic]:
         yield from _leaves(part)
 
 
-class _Chart(msgspec.Struct, frozen=True):
-    """The concepts of which some list holds an entry, and how much was read of each source."""
+_Chart: TypeAlias = tuple[frozenset[str], dict[Sources, str | None]]
+"""The concepts of which some list holds an entry, and how much was read of each source asked for.
 
-    recorded: frozenset[str]
-    words: _Words
-
-
-class _Words(dict[Sources, str | None]):
-    """How much was read, in words, by source.
-
-    None where what was not read, or not recognised, may belong to any concept.
-    """
-
-    def __init__(self, facts: Facts, asked: Evaluation) -> None:
-        super().__init__()
-        self._asked = facts, asked
-
-    def __missing__(self, sources: Sources) -> str | None:
-        facts, asked = self._asked
-        read = lists(facts, asked, sources)
-        strangers = sources == DRUGS and facts.unrecognised_drugs
-        words = self[sources] = None if read.unread or strangers else read.read
-        return words
+That is None where what was not read, or not recognised, may belong to any concept.
+"""
 
 
 def _chart(facts: Facts, asked: Evaluation) -> _Chart:
     """What every criterion asks of the same facts; worked out once."""
     known = facts.worked_out(asked)
-    found: _Chart | None = known.get(_Chart)
+    found: _Chart | None = known.get(Nothing)
     if found is None:
         recorded = frozenset((*facts.conditions, *facts.procedures, *facts.exposures))
-        found = known[_Chart] = _Chart(recorded, _Words(facts, asked))
+        found = known[Nothing] = recorded, {}
     return found
+
+
+def _words(sources: Sources, facts: Facts, asked: Evaluation) -> str | None:
+    read = lists(facts, asked, sources)
+    strangers = sources == DRUGS and facts.unrecognised_drugs
+    return None if read.unread or strangers else read.read
