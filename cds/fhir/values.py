@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
@@ -69,22 +69,13 @@ NOTHING = Said()
 class ValueReader:
     """Reads values with one terminology and one set of units."""
 
-    __slots__ = ("_ranges", "_readers", "_terminology", "_units")
+    __slots__ = ("_ranges", "_terminology", "_units")
 
     def __init__(self, terminology: Terminology, units: Units) -> None:
         """Read with these."""
         self._terminology = terminology
         self._units = units
         self._ranges: dict[tuple[str, str, bytes], Ranges] = {}
-        self._readers: tuple[Callable[[Raw, Valued, LabCode], Said], ...] = (
-            self._quantity,
-            self._concept,
-            self._string,
-            self._integer,
-            self._range,
-            self._boolean,
-            *[_not_for_us] * 5,
-        )
 
     def value(self, valued: Valued, lab: LabCode) -> Value:
         """The value of an observation or component for what its code measures."""
@@ -102,9 +93,9 @@ class ValueReader:
             valued.value_period,
         )
         said: list[Said] = []
-        for raw, reader in zip(fields, self._readers, strict=True):
+        for raw, reader in zip(fields, self._READERS, strict=True):
             if raw is not ABSENT and there(raw):
-                one = reader(raw, valued, lab)
+                one = reader(self, raw, valued, lab)
                 if one.reading is not None or one.gap is not None:
                     said.append(one)
         if lab.analyte.scale == "score":
@@ -222,6 +213,9 @@ class ValueReader:
         gap = Gap.CONFLICTING if usable else Gap.NO_VALUE
         return Said(gap=gap, display=display or "a code that is not known")
 
+    def _not_for_us(self, raw: Raw, valued: Valued, lab: LabCode) -> Said:  # noqa: ARG002 - all readers are called alike
+        return Said(gap=Gap.NO_VALUE, display="a value of a kind that no criterion reads")
+
     # What a value means for an analyte
 
     def _words(self, text: str, valued: Valued, lab: LabCode) -> Said:
@@ -334,6 +328,17 @@ class ValueReader:
         said = text or (codes[0] if codes else "")
         return f": {_cut(said)}" if said else ""
 
+    # For the fields of `value`, in their order; bound to a reader they would be a circle.
+    _READERS: ClassVar[tuple[Callable[[ValueReader, Raw, Valued, LabCode], Said], ...]] = (
+        _quantity,
+        _concept,
+        _string,
+        _integer,
+        _range,
+        _boolean,
+        *[_not_for_us] * 5,
+    )
+
 
 def shown(quantity: Quantity) -> str:
     """A Quantity as received: '< 0.5 mg/dL'."""
@@ -341,10 +346,6 @@ def shown(quantity: Quantity) -> str:
         return ""
     unit = _cut(quantity.unit or quantity.code or "")
     return f"{quantity.comparator or ''}{_plain(quantity.value)} {unit}".strip()
-
-
-def _not_for_us(raw: Raw, valued: Valued, lab: LabCode) -> Said:  # noqa: ARG001 - all readers are called alike
-    return Said(gap=Gap.NO_VALUE, display="a value of a kind that no criterion reads")
 
 
 def _found(reading: Reading | None, display: str) -> Said:
