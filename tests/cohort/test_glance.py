@@ -87,7 +87,7 @@ odd = st.fixed_dictionaries(
         "code": st.sampled_from(["J45.909", [CODES[0]], {"coding": {"code": "J45.909"}}]),
         "subject": st.sampled_from(["Patient/p", {"reference": 7}]),
         "patient": st.just({"reference": "Patient/p"}),
-        "notDone": st.just(True),
+        "notDone": st.sampled_from([True]),
     },
 )
 entries = st.tuples(st.one_of(conditions, procedures), st.one_of(st.just({}), odd)).map(
