@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from cds.core.answer import Gap
+from cds.fhir.resources import ABSENT
 from cds.fhir.values import ValueReader
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ _DECIDES = attrgetter(
     "interpretation",
 )
 """Everything of a result that its value is read from."""
-_NUMBER = re.compile(rb'\{\s*"value"\s*:\s*(-?[0-9]+(?:\.[0-9]+)?)')
-"""The number of a Quantity, where it comes first."""
+_VALUE = b'{"value":'
+_DIGITS = b"-.0123456789"
 
 
 class RememberingReader(ValueReader):
@@ -68,11 +68,15 @@ class RememberingReader(ValueReader):
         A unit is one for a code, or is none, whatever the number is. So most results of a chart,
         which no criterion asks for, need not be read to find the units that nobody understands.
         """
-        quantity = bytes(valued.value_quantity)
-        number = _NUMBER.match(quantity)
-        if gap is not Gap.UNIT or number is None or _says_more(valued):
+        number, _, unit = bytes(valued.value_quantity).partition(b",")
+        if (
+            gap is not Gap.UNIT
+            or not number.startswith(_VALUE)
+            or number[len(_VALUE) :].translate(None, _DIGITS)
+            or _says_more(valued)
+        ):
             return True
-        key = id(lab), quantity[: number.start(1)] + quantity[number.end(1) :]
+        key = id(lab), unit
         found = self._unitless.get(key)
         if found is None:
             if len(self._unitless) >= _MOST:
@@ -83,16 +87,18 @@ class RememberingReader(ValueReader):
 
 
 def _says_more(valued: Valued) -> bool:
-    """Whether a result has another value than a Quantity."""
-    return bool(
+    """Whether a result has another value beside a Quantity, or says why it has none."""
+    return not (
         valued.value_codeable_concept
-        or valued.value_string
-        or valued.value_integer
-        or valued.value_range
-        or valued.value_boolean
-        or valued.value_ratio
-        or valued.value_sampled_data
-        or valued.value_time
-        or valued.value_date_time
-        or valued.value_period
+        is valued.value_string
+        is valued.value_integer
+        is valued.value_range
+        is valued.value_boolean
+        is valued.value_ratio
+        is valued.value_sampled_data
+        is valued.value_time
+        is valued.value_date_time
+        is valued.value_period
+        is valued.data_absent_reason
+        is ABSENT
     )

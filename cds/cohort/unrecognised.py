@@ -35,10 +35,9 @@ def unknown_units(results: Mapping[str, object], concepts: Iterable[str]) -> Cou
     """How often each unit could not be converted; the key's system is the lab concept."""
     found: Counter[Key] = Counter()
     if isinstance(results, Results):
-        for concept in concepts:
-            for display in results.unusable(concept, Gap.UNIT):
-                unit = _AMOUNT.sub("", display).strip()
-                found["Unit", concept, "", unit[:_LONGEST]] += 1
+        for concept, display in results.unusable(concepts, Gap.UNIT):
+            unit = _AMOUNT.sub("", display).strip()
+            found["Unit", concept, "", unit[:_LONGEST]] += 1
     return found
 
 

@@ -108,15 +108,18 @@ class Results(LazyResults):
                     until = _days_before(day)
         return tuple(self._made_of(listed[at]) for at in sorted(chosen))
 
-    def unusable(self, concept: str, gap: Gap) -> Iterator[str]:
-        """The values as received that cannot be used for one reason; their dates are not read."""
-        for found in self._found.get(concept, ()):
-            if found.observation.status in _COUNTS and self._reader.may_lack(
-                gap, found.valued, found.lab
-            ):
-                value = self._value(found)
-                if value.unusable is gap:
-                    yield value.display
+    def unusable(self, concepts: Iterable[str], gap: Gap) -> Iterator[tuple[str, str]]:
+        """The values of some concepts, as received, that cannot be used for one reason.
+
+        Their dates are not read.
+        """
+        may_lack = self._reader.may_lack
+        for concept in concepts:
+            for found in self._found.get(concept, ()):
+                if found.observation.status in _COUNTS and may_lack(gap, found.valued, found.lab):
+                    value = self._value(found)
+                    if value.unusable is gap:
+                        yield concept, value.display
 
     def sources(self) -> tuple[Entry, ...]:
         """The entries that results are made of, as they came: the same results can be made again.

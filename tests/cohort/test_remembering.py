@@ -57,5 +57,17 @@ def test_a_remembered_value_is_the_value_that_is_read(
     for _ in range(2):
         assert READER.value(valued, lab) == fresh.value(valued, lab)
         assert READER.ranges(valued, lab) == fresh.ranges(valued, lab)
+
+
+@given(st.lists(st.tuples(st.sampled_from(CODES), results), min_size=2, max_size=6))
+def test_a_unit_that_nobody_understands_is_never_passed_over(
+    seen: list[tuple[str, dict[str, object]]],
+) -> None:
+    remembering = RememberingReader(CONTENT.terminology, CONTENT.units)
+    fresh = ValueReader(CONTENT.terminology, CONTENT.units)
+    for code, result in seen:
+        lab = CONTENT.terminology.lab(LOINC, code)
+        assert lab is not None
+        valued = read(json.dumps(result, separators=(",", ":")))
         if fresh.value(valued, lab).unusable is Gap.UNIT:
-            assert READER.may_lack(Gap.UNIT, valued, lab)
+            assert remembering.may_lack(Gap.UNIT, valued, lab)
