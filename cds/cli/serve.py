@@ -68,9 +68,10 @@ def serve(host: str, port: int, *, watch: bool) -> None:
 
 
 def _app(settings: Settings, content: Content, address: str) -> Flask:
-    """The application, with its store open."""
+    """The application, with its store open, and all that a first call would wait for."""
     from cds.web.app import create_app, keeper_of, store_of
 
+    content.terminology.make_ready()
     app = create_app(settings, content, lambda: today(settings), address=address)
     store_of(app).open()
     keeper_of(app).open()

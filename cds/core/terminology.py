@@ -75,6 +75,20 @@ class Terminology:
         """Travel to another process as the lists; indexes are built again there."""
         return Terminology, (self.lists,)
 
+    def make_ready(self) -> None:
+        """Build every index now, so that no first chart pays for it within its deadline."""
+        built = (
+            self.lab_codes,
+            self._sets_by_type,
+            self._condition_phrases,
+            self._procedure_phrases,
+            self._ingredients_by_code,
+            self._drug_phrases,
+            self._leading_phrases,
+            self._form_phrases,
+        )
+        del built
+
     # Systems and observations
 
     def _system(self, uri: str) -> str | None:

@@ -362,6 +362,8 @@ class OneCall:
         self._asks = (base, token, deadline)
         self._patient_id = patient_id
         self._connection: FhirConnection | None = None
+        self.waited = 0.0
+        """Seconds in which answers were waited for."""
 
     def __enter__(self) -> Self:
         return self
@@ -384,7 +386,11 @@ class OneCall:
                 self._connection = self._servers.connect(*self._asks)
             except FhirFault as fault:
                 return [Fetched(one, Retrieval.NOT_RETRIEVED, (), fault.why) for one in wanted]
-        return self._connection.fetch(self._patient_id, wanted)
+        began = time.monotonic()
+        try:
+            return self._connection.fetch(self._patient_id, wanted)
+        finally:
+            self.waited += time.monotonic() - began
 
 
 def fetch_missing(  # noqa: PLR0913 - what one hook call knows

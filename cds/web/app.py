@@ -28,6 +28,7 @@ from cds.web.limits import Gate, Rate, discard_body, is_counted, read_body
 from cds.web.metrics import CONTENT_TYPE, HOOK_SECONDS, REQUESTS, exposition
 from cds.web.report.links import ReportService
 from cds.web.request import HOOK, SERVICE
+from cds.web.reserve import Reserve
 from cds.web.seen.audit import register
 from cds.web.seen.log import begin_request, log
 from cds.web.sessions import Cookies, Sessions
@@ -61,7 +62,6 @@ _PHRASES = {
     413: "The request is larger than this service takes.",
 }
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})  # asked every few seconds by machines
-_RESERVE_SECONDS = 0.25
 _DISCOVERY = "/cds-services"
 _HOOK = f"/cds-services/{SERVICE}"
 _FEEDBACK = f"/cds-services/{SERVICE}/feedback"
@@ -227,15 +227,16 @@ def _register_discovery(app: Flask, service: HookService, door: _Door, settings:
         door.visitor(_DISCOVERY)
         return Response(discovery, content_type="application/json")
 
-    # What was read must still be judged and sent before the time is over.
-    reserve = min(_RESERVE_SECONDS, settings.deadline_seconds / 10)
+    reserve = Reserve(settings.deadline_seconds)
 
     @app.post(_HOOK)
     def patient_view() -> Response:
-        deadline = Deadline.after(settings.deadline_seconds - reserve)
+        began = time.monotonic()
+        deadline = Deadline.after(settings.deadline_seconds - reserve.seconds)
         with HOOK_SECONDS.time(), door.gate.entered():
             caller = door.caller(_HOOK)
             answer = service.answer(door.body(), caller, deadline)
+        reserve.note(time.monotonic() - began - answer.waited)
         response = Response(answer.body, content_type="application/json")
         response.headers[_CALL_HEADER] = answer.call
         return response

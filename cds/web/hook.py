@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from cds.settings import Settings
     from cds.web.attesting.questions import Standing
     from cds.web.kept.service import Keeper
+    from cds.web.place import Place
     from cds.web.report.links import ReportService
     from cds.web.request import HookRequest
     from cds.web.switches import WatchedSwitches
@@ -53,11 +55,15 @@ if TYPE_CHECKING:
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What is sent back, and the id under which the call was kept."""
+    """What is sent back, and the id under which the call was kept.
+
+    `waited`: seconds in which FHIR servers were waited for.
+    """
 
     body: bytes
     call: str
     cards: int
+    waited: float = 0.0
 
 
 class HookService:
@@ -181,7 +187,8 @@ class HookService:
             if shown:
                 research = asked_research(request, self._settings, asked.on, way)
                 withheld |= self._withheld(research)
-                withheld |= switches.elsewhere(partial(place_of, request, servers, deadline), shown)
+                place = partial(_place, request, servers, deadline, way)
+                withheld |= switches.elsewhere(place, shown)
                 cards = msgspec.structs.replace(cards, trials_off=frozenset(withheld))
                 shown = shown_trials(assessment, cards)
             answered = patient if acted.answered else ()
@@ -214,7 +221,12 @@ class HookService:
         note(call=name, cards=len(given))
         silent = [] if in_shadow else without_card(assessment, shown, withheld)
         why = {"extension": {EXTENSION: silent}} if silent else {}
-        return Answer(msgspec.json.encode({"cards": given, **why}), name, len(given))
+        return Answer(
+            msgspec.json.encode({"cards": given, **why}),
+            name,
+            len(given),
+            waited=0.0 if way is None else way.waited,
+        )
 
     def _record(  # noqa: PLR0913 - what one hook call knows
         self,
@@ -281,3 +293,14 @@ class HookService:
             return record_from_prefetch(request.prefetch or {}, request.patient_id)
         except UnusableInput as problem:
             raise Refused(400, f"prefetch: {problem}") from None
+
+
+def _place(
+    request: HookRequest, servers: FhirServers, deadline: Deadline, way: OneCall | None
+) -> Place:
+    """Who asks and where; the time that it takes to ask counts as waited for the server."""
+    began = monotonic()
+    found = place_of(request, servers, deadline)
+    if way is not None:
+        way.waited += monotonic() - began
+    return found

@@ -1,10 +1,11 @@
-"""What asking costs, per invented patient: requests, bytes and milliseconds, in three ways.
+"""What asking costs, per invented patient: requests, bytes and milliseconds, in four ways.
 
     python tools/hapi/measure.py http://127.0.0.1:8090/fhir --alias http://localhost:8090/fhir
 
 The ways: everything in parallel at once, category by category, as a client would that knows no
-better; then as a hook asks, first without and then with a batch. Writes a Markdown table. The
-server must hold the patients with the dates of their stories (`load.py --unshifted`, and `--long`).
+better; then as a hook asks: every list read whole, without and with a batch, and long lists of
+Observations in part (with a batch too). Writes a Markdown table. The server must hold the patients
+with the dates of their stories (`load.py --unshifted`, and `--long`).
 """
 
 from __future__ import annotations
@@ -97,20 +98,23 @@ def main() -> None:
     limits = Limits(page_size=_PAGE, max_requests=1_000)
     allow = [(asked.base, asked.alias)]
     naive = FhirServers(allow, limits=limits, by_category=True)
-    single, batch = (FhirServers(allow, limits=limits, batch=one) for one in (False, True))
+    ways = [
+        FhirServers(allow, limits=limits, batch=batch, narrow=narrow)
+        for batch, narrow in ((False, False), (True, False), (True, True))
+    ]
     content = load_content([bundled_content()])
     told = [yaml.safe_load(one.read_bytes()) for one in bundled_fixtures().glob("*/story.yaml")]
     days = {one["patient"]: date.fromisoformat(one["day"]) for one in told}
     days |= dict.fromkeys(asked.patient, date(2026, 3, 1))
-    print("| patient | all at once | | | as a hook asks | | | with a batch | | |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
-    print("| | requests | kB | ms | requests | kB | ms | requests | kB | ms |")
+    heads = ("all at once", "as a hook asks", "with a batch", "in part, with a batch")
+    print("| patient |", " | | | ".join(heads), "| | |")
+    print("| --- |", " | ".join(["---:"] * 3 * len(heads)), "|")
+    print("| |", " | ".join(["requests | kB | ms"] * len(heads)), "|")
     for patient, day in sorted(days.items()):
         when = Evaluation.of(day)
         costs = [
             typical(partial(at_once, naive, asked.base, patient)),
-            typical(partial(as_a_hook, single, asked.base, patient, content, when)),
-            typical(partial(as_a_hook, batch, asked.base, patient, content, when)),
+            *(typical(partial(as_a_hook, way, asked.base, patient, content, when)) for way in ways),
         ]
         print(f"| {patient} | {' | '.join(str(cost) for cost in costs)} |", flush=True)
 
