@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~])")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DIGIT = re.compile(r"\d")
 _ISO_DAY = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)(?:T[\d:.]+(?:Z|[+-]\d\d:\d\d)?)?(?![\w-])")
 _ISO_MONTH = re.compile(r"(?<![\w.-])((?:19|20)\d\d)-(0[1-9]|1[0-2])(?![\w-])")
 _ONE_OF_MANY = re.compile(r"(?<![\w.,])1 (condition|procedure|medication entrie)s\b")
@@ -40,11 +41,12 @@ def spoken_date(day: date) -> str:
 
 def readable(text: str) -> str:
     """A reason in a clinician's notation: '3 Mar 2026', 'Mar 2026', '×10⁹/L', 'mmHg'."""
-    text = _ISO_DAY.sub(_spoken, text)
-    text = _ISO_MONTH.sub(lambda month: f"{_MONTHS[int(month[2]) - 1]} {month[1]}", text)
-    text = _ONE_OF_MANY.sub(lambda one: f"1 {_SINGULAR.get(one[1], one[1])}", text)
+    if _DIGIT.search(text):  # half of all reasons hold none
+        text = _ISO_DAY.sub(_spoken, text)
+        text = _ISO_MONTH.sub(lambda month: f"{_MONTHS[int(month[2]) - 1]} {month[1]}", text)
+        text = _ONE_OF_MANY.sub(lambda one: f"1 {_SINGULAR.get(one[1], one[1])}", text)
+        text = _POWER.sub(lambda power: f"×10{power[1].translate(_SUPERSCRIPT)}/", text)
     text = text.replace("no another ", "no other ")
-    text = _POWER.sub(lambda power: f"×10{power[1].translate(_SUPERSCRIPT)}/", text)
     for ucum, usual in _UNITS.items():
         text = text.replace(ucum, usual)
     return text

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from cds.core.facts import Mark
     from cds.fhir.resources import CodeableConcept, Coding
 
 _LONGEST_SHOWN = 120
 _LONGEST_READ = 1000
+
+
+class Meant(NamedTuple):
+    """What an entry's code means: the concepts that it meets, each with how.
+
+    `display` is what a human would call it; `recognised`: we know what it is, of a concept or not.
+    """
+
+    display: str
+    marks: Mapping[str, Mark]
+    concepts: frozenset[str]
+    recognised: bool
 
 
 def codings(concepts: Iterable[CodeableConcept | None]) -> Iterator[Coding]:

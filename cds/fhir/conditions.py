@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cds.core.facts import Clinical, Condition, Mark
 from cds.fhir import lazily, resources
-from cds.fhir.concepts import codings, shown, status_codes, texts
+from cds.fhir.concepts import Meant, codings, shown, status_codes, texts
 from cds.fhir.dates import Interval, at_age, between, read_date, read_period
 from cds.fhir.lazily import Lost, there
 from cds.fhir.retrieved import reference_of
@@ -46,21 +46,27 @@ def conditions_by_concept(
         verification = status_codes(resource.verification_status)
         if verification & _NO_FACT:
             continue
-        marks, recognised = _marks(resource.code, terminology)
-        unrecognised += not recognised
-        if not marks:
+        meant = _meant(resource.code, terminology)
+        unrecognised += not meant.recognised
+        if not meant.marks:
             continue
-        condition = _condition(entry, resource, verification, frozenset(marks), birth, zone)
-        for concept, mark in marks.items():
+        condition = _condition(entry, resource, verification, meant, birth, zone)
+        for concept, mark in meant.marks.items():
             found.setdefault(concept, []).append((condition, mark))
     return found, unrecognised
 
 
 @lru_cache(maxsize=4096)  # a problem list repeats itself, and so do the lists of a hospital
+def _meant(code: CodeableConcept | None, terminology: Terminology) -> Meant:
+    """What an entry says, by its codes, else by its words."""
+    marks, recognised = _marks(code, terminology)
+    display = shown((code,), "a condition without a name")
+    return Meant(display, marks, frozenset(marks), recognised)
+
+
 def _marks(
     code: CodeableConcept | None, terminology: Terminology
 ) -> tuple[Mapping[str, Mark], bool]:
-    """The concepts of one entry, by its codes, else by its words; and whether it is known."""
     marks: dict[str, Mark] = {}
     known = unlisted_snomed = False
     for coding in codings((code,)):
@@ -92,7 +98,7 @@ def _condition(  # noqa: PLR0913 - everything that is known of it
     entry: Entry,
     resource: resources.Condition,
     verification: frozenset[str],
-    concepts: frozenset[str],
+    meant: Meant,
     birth: When | None,
     zone: tzinfo,
 ) -> Condition:
@@ -121,13 +127,13 @@ def _condition(  # noqa: PLR0913 - everything that is known of it
     doubtful = unclear or "verificationStatus" in entry.unreadable
     return Condition(
         reference_of(entry),
-        shown((resource.code,), "a condition without a name"),
+        meant.display,
         clinical,
         doubtful=doubtful or not verification <= _CONFIRMED,
         event=event,
         ended=ended,
         ended_unreadable=ended_unreadable,
-        concepts=concepts,
+        concepts=meant.concepts,
     )
 
 

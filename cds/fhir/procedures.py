@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cds.core.facts import Mark, Procedure
 from cds.fhir import resources
-from cds.fhir.concepts import codings, shown, texts
+from cds.fhir.concepts import Meant, codings, shown, texts
 from cds.fhir.dates import day_or_period
 from cds.fhir.retrieved import reference_of
 
@@ -34,17 +34,26 @@ def procedures_by_concept(
         resource = entry.resource
         if not isinstance(resource, resources.Procedure) or resource.status in _NO_FACT:
             continue
-        marks, recognised = _marks(resource.code, resource.category, terminology)
-        unrecognised += not recognised
-        if not marks:
+        meant = _meant(resource.code, resource.category, terminology)
+        unrecognised += not meant.recognised
+        if not meant.marks:
             continue
-        procedure = _procedure(entry, resource, frozenset(marks), zone)
-        for concept, mark in marks.items():
+        procedure = _procedure(entry, resource, meant, zone)
+        for concept, mark in meant.marks.items():
             found.setdefault(concept, []).append((procedure, mark))
     return found, unrecognised
 
 
 @lru_cache(maxsize=4096)
+def _meant(
+    code: CodeableConcept | None, category: CodeableConcept | None, terminology: Terminology
+) -> Meant:
+    """What an entry says, by its codes, else by its words and its category."""
+    marks, recognised = _marks(code, category, terminology)
+    display = shown((code,), "a procedure without a name")
+    return Meant(display, marks, frozenset(marks), recognised)
+
+
 def _marks(
     code: CodeableConcept | None, category: CodeableConcept | None, terminology: Terminology
 ) -> tuple[Mapping[str, Mark], bool]:
@@ -70,16 +79,16 @@ def _marks(
 
 
 def _procedure(
-    entry: Entry, resource: resources.Procedure, concepts: frozenset[str], zone: tzinfo
+    entry: Entry, resource: resources.Procedure, meant: Meant, zone: tzinfo
 ) -> Procedure:
     done = day_or_period(resource.performed_date_time, resource.performed_period, zone)
     return Procedure(
         reference_of(entry),
-        shown((resource.code,), "a procedure without a name"),
+        meant.display,
         # Half a period is not to be had: an unreadable end may be any day.
         start=None if done.lost else done.start or done.end,
         end=None if done.lost else done.end,
         running=resource.status == "in-progress" and done.end is None and not done.lost,
         doubtful=resource.status not in _DONE,
-        concepts=concepts,
+        concepts=meant.concepts,
     )
