@@ -255,8 +255,10 @@ def _tried(fetched: Fetched) -> Finding:
     if fetched.covers == "Patient":
         return Finding(what, Verdict.STOP, why, "name a patient whom this token may read")
     setting = "add =<its own address> to TRIAL_CDS_FHIR_ALLOW" if fetched.why is Why.OUTSIDE else ""
-    means = "what came counts, absence is unknown"
     if fetched.bodies:
+        means = "what came counts, absence is unknown"
+        if fetched.search.resource_type == "Observation":
+            means += ", and so is what only the newest result decides"
         return Finding(what, Verdict.GAP, f"{found}, then: {why}", means, setting)
     return Finding(what, Verdict.GAP, why, "criteria that need it are unknown", setting)
 
