@@ -111,7 +111,7 @@ def _runs(kind: str, resources: list[Any], lines: list[bytes]) -> tuple[PlainRun
         patient = owner if kind == "Patient" else named("Patient", owner)
         if not patient:
             return None
-        after = first + sum(1 for _ in group)
+        after = first + len(list(group))
         runs.append(PlainRun(patient, starts[first], starts[after] - starts[first], after - first))
         first = after
     return tuple(runs)

@@ -167,7 +167,8 @@ class Evaluator:
         runs = [lines[place] for place in places if place in lines]
         if self.setup.form is Form.BUNDLES:
             return runs
-        return [line for run in runs for line in run.split(b"\n") if line and not line.isspace()]
+        # A run has no blank line: one ends it. Only behind its last line end there is nothing.
+        return [line for run in runs for line in run.split(b"\n") if line]
 
     def _record(self, lines: list[bytes]) -> Record:
         if self.setup.form is Form.BUNDLES:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from itertools import accumulate, chain
+from itertools import accumulate, chain, repeat
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 
 from cds.core.criterion import Status
@@ -169,8 +168,7 @@ def _row(one: Determination) -> tuple[object, ...]:
 
 def _repeated(values: list[str], times: list[int]) -> pa.Array:
     """Each value as often as is said."""
-    places = np.repeat(np.arange(len(values), dtype=np.int32), times)
-    return pa.array(values, _TEXT).take(pa.array(places))
+    return pa.array(list(chain.from_iterable(map(repeat, values, times))), _TEXT)
 
 
 def _lists(rows: list[Any], fields: Mapping[str, Callable[[Any], str | None]]) -> pa.Array:
