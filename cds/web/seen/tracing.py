@@ -9,13 +9,14 @@ hold as everywhere.
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import cds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 ATTRIBUTES: Mapping[str, type] = {
@@ -103,13 +104,17 @@ class Span:
                 self._span.set_attribute(key, value)
 
 
-@contextmanager
-def span(name: str) -> Iterator[Span]:
+_NONE = nullcontext(Span())
+
+
+def span(name: str) -> AbstractContextManager[Span]:
     """The time until the context ends, under a fixed name; an error is marked, never quoted."""
     tracer = _tracing.tracer()
-    if tracer is None:
-        yield Span()
-        return
+    return _NONE if tracer is None else _started(tracer, name)
+
+
+@contextmanager
+def _started(tracer: Any, name: str) -> Iterator[Span]:  # noqa: ANN401 - OpenTelemetry's
     from opentelemetry.trace import Status, StatusCode  # noqa: PLC0415 - an extra
 
     with tracer.start_as_current_span(
