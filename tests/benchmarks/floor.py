@@ -90,7 +90,7 @@ class _Kept:
 
 
 def run_floor(folder: Path, on: date) -> dict[str, list[bool | None]]:
-    """Twelve answers for each patient of an export with one file for each type."""
+    """Twelve answers for each patient of an export: `Patient.ndjson` or `Patient.1.ndjson`, …."""
     patients = {f"Patient/{one.id}": _Kept(one.birth_date) for one in _read(folder, _Patient)}
     since, until = (on - timedelta(_SINCE)).isoformat(), on.isoformat()
     for result in _read(folder, _Observation):
@@ -109,8 +109,9 @@ def run_floor(folder: Path, on: date) -> dict[str, list[bool | None]]:
 def _read(folder: Path, kind: type[_Kind]) -> Iterator[_Kind]:
     name = kind.__name__.removeprefix("_").replace("Statement", "MedicationStatement")
     decode = msgspec.json.Decoder(kind).decode
-    with (folder / f"{name}.ndjson").open("rb") as lines:
-        yield from map(decode, lines)
+    for path in sorted((*folder.glob(f"{name}.ndjson"), *folder.glob(f"{name}.*.ndjson"))):
+        with path.open("rb") as lines:
+            yield from map(decode, lines)
 
 
 def _keep_result(result: _Observation, patients: dict[str, _Kept], since: str, until: str) -> None:

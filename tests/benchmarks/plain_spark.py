@@ -96,7 +96,8 @@ def run_plain(export: Path, on: date, cores: int) -> Plain:
 
 def _run(session: SparkSession, export: Path, on: date, java: int) -> Plain:
     for name, schema in _SCHEMAS.items():
-        session.read.schema(schema).json(f"{export}/{name}.ndjson").createOrReplaceTempView(name)
+        files = [str(path) for path in sorted(export.glob(f"{name}*.ndjson"))]
+        session.read.schema(schema).json(files).createOrReplaceTempView(name)
     columns = ", ".join(
         f"max_by(r, 1) filter (where code = '{code}') as l{place}"
         for place, code in enumerate(_LABS)

@@ -9,7 +9,7 @@ its ratio to the floor, and the peak of resident memory of all its processes tog
 run before and after it: other work on the machine then slows down both alike.
 
 `--plain` adds plain Spark SQL (see `plain_spark`), `--spark MASTER` the screening there; an export
-that is there already has one NDJSON file for each type.
+is there already has files named after their type (`Patient.ndjson`, or `Patient.1.ndjson` and on).
 """
 
 from __future__ import annotations
@@ -87,10 +87,11 @@ def judged(export: Path) -> float:
 def _charts(export: Path) -> dict[str, tuple[list[bytes], list[bytes]]]:
     """The lines of the first charts: those that may show a target diagnosis, and the others."""
     charts: dict[str, tuple[list[bytes], list[bytes]]] = {}
-    with (export / "Patient.ndjson").open("rb") as lines:
+    patients = min(export.glob("Patient*.ndjson"))
+    with patients.open("rb") as lines:
         for line in islice(lines, _JUDGED):
             charts[read_line(line).patient or ""] = ([line], [])
-    for path in sorted(export.glob("*.ndjson")):
+    for path in sorted(export.glob(f"*{patients.name.removeprefix('Patient')}")):
         with path.open("rb") as lines:
             for line in lines:
                 read = read_line(line)
