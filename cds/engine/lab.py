@@ -175,6 +175,13 @@ class Lab(msgspec.Struct, frozen=True, dict=True):
             facts.came_since("Observation", category, since) for category in self.categories
         )
 
+    def read_since(self, facts: Facts) -> date | None:
+        """The day before which results may not have been read; None where no day tells."""
+        if not facts.bounded or facts.whole_concepts.issuperset(self.concepts):
+            return None
+        days = [facts.whole_since.get(f"Observation:{category}") for category in self.categories]
+        return max((day for day in days if day is not None), default=None)
+
     def wants_older(self, facts: Facts, asked: Evaluation) -> bool:
         """Whether results of before the day since when all came might change what is said.
 

@@ -60,6 +60,22 @@ def test_an_amended_result_of_the_same_instant_is_the_newest_as_it_is_for_the_cr
     assert "ANC 1.7" in decision.reason
 
 
+def test_of_results_read_in_part_none_is_drawn_that_others_may_be_missing_beside() -> None:
+    results = [result("old", "2", "2019-01-31"), result("new", "2", "2026-02-20")]
+    since = {"Observation:laboratory": date(2026, 2, 1)}
+    for whole, days in ((), ["2026-02-20"]), (("anc",), ["2019-01-31", "2026-02-20"]):
+        facts = Facts(
+            Patient("Patient/p"),
+            results={"anc": results},
+            whole_since=since,
+            whole_concepts=whole,
+        )
+        decision = decide(ANC, facts, Evaluation.of(ON))
+        (trend,) = trends_of([decision], facts, Evaluation.of(ON))
+        assert [point.day.isoformat() for point in trend.points] == days
+        assert trend.since == (None if whole else date(2026, 2, 1))
+
+
 def test_a_result_before_the_look_back_is_drawn_and_said_to_be_too_old() -> None:
     decision, facts = decided(result("old", "2", "2026-01-31"))
     (trend,) = trends_of([decision], facts, Evaluation.of(ON))

@@ -95,7 +95,8 @@ class Point(msgspec.Struct, frozen=True, omit_defaults=True):
 class Trend(msgspec.Struct, frozen=True, omit_defaults=True):
     """The results of one test against one bound, oldest first; `needs` is the bound in words.
 
-    `too_old`: even the newest lies before the look-back, and does not count.
+    `too_old`: even the newest lies before the look-back, and does not count. `since`: older results
+    than of that day were not all read, and none are drawn.
     """
 
     criteria: tuple[str, ...]
@@ -105,6 +106,7 @@ class Trend(msgspec.Struct, frozen=True, omit_defaults=True):
     points: tuple[Point, ...]
     excluding: bool = False
     too_old: bool = False
+    since: date | None = None
 
 
 class TrialReport(msgspec.Struct, frozen=True, omit_defaults=True):

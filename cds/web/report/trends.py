@@ -13,6 +13,7 @@ from cds.web.report.model import Point, Trend
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
     from decimal import Decimal
 
     from cds.core.criterion import Decision
@@ -65,11 +66,12 @@ def _side(lab: Lab) -> str:
 
 
 def _trend(lab: Lab, decision: Decision, facts: Facts, asked: Evaluation) -> Trend | None:
+    since = lab.read_since(facts)
     results = {
         result
         for concept in lab.concepts
         for result in facts.results.get(concept, ())
-        if _is_drawn(result, asked)
+        if _is_drawn(result, asked, since)
     }
     used = {evidence.reference for evidence in decision.evidence}
 
@@ -89,16 +91,18 @@ def _trend(lab: Lab, decision: Decision, facts: Facts, asked: Evaluation) -> Tre
     needs = " or ".join(f"{sign} {bound.words(lab.unit)}" for bound in bounds)
     too_old = lab.look_back is not None and drawn[-1].day < lab.look_back.before(asked.on)
     return Trend(
-        (decision.criterion.id,), lab.label, lab.unit, needs, drawn, lab.excluding, too_old
+        (decision.criterion.id,), lab.label, lab.unit, needs, drawn, lab.excluding, too_old, since
     )
 
 
-def _is_drawn(result: Result, asked: Evaluation) -> bool:
+def _is_drawn(result: Result, asked: Evaluation, since: date | None) -> bool:
+    """Whether it has a place; of what was read in part, gaps between results would mislead."""
     return (
         result.reading is not None
         and result.when is not None
         and result.when.start <= asked.end
         and result.skipped is None
+        and (since is None or result.when.first >= since)
     )
 
 
