@@ -17,7 +17,6 @@ from cds.fhir.facts import facts_from
 from cds.fhir.prefetch import TEMPLATES
 from cds.fhir.record import UnusableInput, record_from_prefetch
 from cds.fhir.research import TEMPLATES as RESEARCH_TEMPLATES
-from cds.fhir.values import ValueReader
 from cds.store.fault import StoreFault
 from cds.web.attesting.questions import answers_for, joined, notes_on
 from cds.web.errors import Refused
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
 
     from cds.assess import Content
     from cds.core.assessment import Assessment
-    from cds.core.facts import Facts
     from cds.fhir.outbound import Deadline
     from cds.fhir.record import Record
     from cds.fhir.research import Research
@@ -85,8 +83,6 @@ class HookService:
         self._kept = kept
         self._settings = settings
         self._content = content
-        # Remembers the reference ranges of laboratories from call to call, and no values.
-        self._reader = ValueReader(content.terminology, content.units)
         self._today = today
         self._waiting = waiting_gate(settings.threads)
         self._servers = {name: fhir_servers(settings, habits) for name, habits in HABITS.items()}
@@ -174,7 +170,7 @@ class HookService:
         way = call_of(request, servers, deadline)
         record = self._record(request, way, servers, asked, near_days, listening)
         with span("evaluate") as evaluating:
-            facts = self._facts(record, asked)
+            facts = facts_from(record, self._content.terminology, asked.zone, self._content.units)
             assessment = assess_for_cards(facts, self._content, asked, near_days)
             evaluating.note(trials=len(assessment.determinations))
         try:
@@ -257,10 +253,6 @@ class HookService:
             says = "The Patient is neither in prefetch nor can it be fetched; send it as prefetch."
             raise Refused(412, says)
         return record
-
-    def _facts(self, record: Record, asked: Evaluation) -> Facts:
-        content = self._content
-        return facts_from(record, content.terminology, asked.zone, content.units, self._reader)
 
     def _held(
         self,
