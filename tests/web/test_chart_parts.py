@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import pytest
@@ -19,6 +21,8 @@ from cds.fhir.facts import facts_from
 from cds.fhir.outbound import Deadline, Limits
 from cds.fhir.record import Record
 from cds.fhir.server import FhirServers
+from cds.settings import FhirBase, Settings
+from cds.web.app import create_app
 from cds.web.chart import completed_chart
 from cds.web.fhir_endpoint import Faults, Logged, Store, create_fhir_app, load_fixtures, serving
 from cds.web.kept.inputs import Input, Listening, Telling, unpacked
@@ -27,6 +31,7 @@ from cds.web.report.keeping import Kept, kept_of, report_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from cds.fhir.search import Fetched, Search
 
@@ -232,3 +237,26 @@ def test_codes_that_nobody_had_asked_for_are_not_taken_for_absent_later(
     assert found["E13a"]["status"] == "unknown"
     assert found["E13a"]["gaps"] == [{"concept": "hiv_test", "gap": "not-retrieved"}]
     assert found["I07b"] == chart.of("I07b")
+
+
+@pytest.mark.parametrize("parts", ["yes", "no"])
+def test_the_page_says_once_since_when_results_were_read(
+    stack: ExitStack, content: Content, store: Store, tmp_path: Path, parts: str
+) -> None:
+    old_glucose(store)
+    base = stack.enter_context(serving(create_fhir_app(store)))
+    settings = replace(
+        Settings(fhir_allow=(FhirBase(base),), fhir_parts=parts, fhir_page_size=5),
+        database_url=f"sqlite:///{tmp_path / 's.db'}",
+    )
+    service = create_app(settings, content, lambda: ASKED.on).test_client()
+    request = {
+        "hook": "patient-view",
+        "hookInstance": str(uuid.uuid4()),
+        "fhirServer": base,
+        "context": {"userId": "Practitioner/x", "patientId": WHO},
+    }
+    [card] = service.post("/cds-services/trial-eligibility", json=request).get_json()["cards"]
+    page = service.get(urlsplit(card["links"][0]["url"]).path).get_data(as_text=True)
+    says = "Results of before 1 Feb 2026 were read where they are needed only"
+    assert page.count(says) == (1 if parts == "yes" else 0)
