@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
+
+from cds.core.when import read_when
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,12 +34,14 @@ class Asked(NamedTuple):
 
     `types` None: it named none, and so asked for all. `limited`: it asked for a part only
     (`_since`, `_typeFilter` …), named here. `counts`: resources that the manifest promises, for
-    the types whose files all have a count.
+    the types whose files all have a count. `since`: where the time of the last change is all that
+    limits it, the first day of which every entry came.
     """
 
     types: frozenset[str] | None
     limited: str
     counts: dict[str, int]
+    since: date | None = None
 
     def covers(self, kind: str) -> bool:
         """Whether a resource type was asked for."""
@@ -71,4 +76,14 @@ def asked_in(document: bytes) -> Asked | None:
     for output in manifest.output:
         if output.type not in uncounted:
             counts[output.type] = counts.get(output.type, 0) + (output.count or 0)
-    return Asked(frozenset(named) or None, ", ".join(limits), counts)
+    since = _first_day_after(query["_since"][-1]) if limits == ["_since"] else None
+    return Asked(frozenset(named) or None, ", ".join(limits), counts, since)
+
+
+def _first_day_after(instant: str) -> date | None:
+    """The first day that begins after an instant in every zone; None where it is none.
+
+    Nothing is recorded before it is true: an entry of that day or later changed after the instant.
+    """
+    when = read_when(instant, UTC)
+    return None if when is None else when.last + timedelta(days=2)

@@ -10,6 +10,7 @@ from cds.fhir.retrieved import COMPLETE, KINDS, Coverage
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from datetime import date
 
     from cds.cohort.source import Source
 
@@ -17,9 +18,12 @@ _NO_FILE = Coverage(Retrieval.NOT_RETRIEVED, "the export holds no file of it")
 _NOT_KEPT = Coverage(Retrieval.NOT_KEPT, "the site does not keep it")
 
 
-def _cut_off(why: str) -> Coverage:
-    """Entries exist, or may exist, that the export does not hold: newer ones among them."""
-    return Coverage(Retrieval.CUT_OFF, why)
+def _cut_off(why: str, since: date | None = None) -> Coverage:
+    """Entries exist, or may exist, that the export does not hold: newer ones among them.
+
+    Those dated on or after `since` are all there.
+    """
+    return Coverage(Retrieval.CUT_OFF, why, since=since)
 
 
 def coverage_of(  # noqa: PLR0913 - everything that an export may say about itself
@@ -60,6 +64,6 @@ def _as_asked(kind: str, source: Source, count: int, *, complete: bool) -> Cover
         if asked.counts.get(kind, 0) > count:
             return _cut_off("the export holds fewer than its manifest says")
         if asked.limited and not complete and (named or asked.covers(kind)):
-            return _cut_off(f"the export was limited by {asked.limited}")
+            return _cut_off(f"the export was limited by {asked.limited}", asked.since)
         named = named or asked.covers(kind)
     return COMPLETE if named or complete else _NO_FILE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -74,6 +75,26 @@ def test_the_exports_manifest_says_what_was_asked_for(
 ) -> None:
     manifest(folder, query)
     assert states(screening, folder)["Procedure"] == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "since"),
+    [
+        ("?_since=2026-01-01T00:00:00Z", date(2026, 1, 3)),
+        ("?_since=2026-01-01T00:00:00Z&_type=Observation", date(2026, 1, 3)),
+        ("?_since=yesterday", None),
+        ("?_since=2026-01-01T00:00:00Z&_until=2026-02-01T00:00:00Z", None),
+        ("?_typeFilter=Observation%3Fstatus%3Dfinal", None),
+    ],
+)
+def test_an_export_of_what_changed_since_an_instant_holds_all_results_since_the_day_after(
+    query: str, since: date | None, folder: Path, screening: Any
+) -> None:
+    (folder / "Observation.ndjson").write_text("", "utf-8")
+    manifest(folder, query)
+    finished, _ = screening.run(folder, complete=())
+    covered = finished.coverage["Observation"]
+    assert (covered.state.value, covered.since) == ("cut off", since)
 
 
 def test_fewer_resources_than_the_manifest_promises_are_incomplete(
