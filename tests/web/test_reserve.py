@@ -96,6 +96,6 @@ def test_a_call_after_one_that_took_long_to_judge_waits_less_for_servers(
         monkeypatch.setattr("cds.web.hook.cards_for", slowly)
         fire()
         fire()
-    first, _, last = given
+    first, _, last = (one for one in given if one < 4)  # in the background ten seconds are given
     assert first == pytest.approx(4 - 0.75)
     assert 4 - 4 / 3 < last <= 4 - 0.4 * 1.5
