@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _HOUR = 3_600.0
+_DAY = 86_400.0
 
 
 class Statement(NamedTuple):
@@ -35,9 +36,15 @@ class Learnt:
 
     def statement(self, server: str) -> Statement | None:
         """What the server's CapabilityStatement said within the last hour."""
+        said, fresh = self.last_statement(server)
+        return said if fresh else None
+
+    def last_statement(self, server: str) -> tuple[Statement | None, bool]:
+        """What it said within the last day, and whether that was within the last hour."""
         with self._lock:
             when, said = self._statements.get(server, (float("-inf"), Statement()))
-            return said if self._clock() - when < _HOUR else None
+            age = self._clock() - when
+        return (said if age < _DAY else None), age < _HOUR
 
     def note_statement(self, server: str, said: Statement) -> None:
         """Keep what a CapabilityStatement says."""

@@ -127,15 +127,15 @@ class FhirServers:
         """Whether a server does something, by the settings, by what was seen, by what it says.
 
         Where its CapabilityStatement shall tell and nobody has read it lately, it is read in the
-        background, without any token, for the calls to come.
+        background, without any token, for the calls to come; meanwhile what it last said holds.
         """
         server = str(allowed.base)
         if setting is False or self.learnt.holds(server, disproved):
             return False
         if setting is True:
             return True
-        said = self.learnt.statement(server)
-        if said is None and self.learnt.note(server, _ASKED, _ASK_AGAIN_SECONDS):
+        said, fresh = self.learnt.last_statement(server)
+        if not fresh and self.learnt.note(server, _ASKED, _ASK_AGAIN_SECONDS):
             Thread(target=self._learn, args=(allowed,), name="fhir-metadata", daemon=True).start()
         return said is not None and offered(said)
 

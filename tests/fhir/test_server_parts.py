@@ -65,6 +65,10 @@ class Server:
         with self.servers.connect(self.base, None, Deadline.after(10)) as connection:
             return connection.fetch("p1", wanted)
 
+    def told(self) -> bool:
+        """Whether what its CapabilityStatement says is known."""
+        return self.servers.learnt.statement(self.base) is not None
+
     def queries(self) -> list[str]:
         """What was asked of Observations, further pages aside."""
         searched = [one.query for one in self.log if one.path.endswith("/Observation")]
@@ -131,11 +135,9 @@ def test_the_capability_statement_tells_whether_a_server_is_asked_for_parts(
 ) -> None:
     server = Server(stack, narrow=None, no_combo_code=no_combo_code)
     assert server.fetch()[0].since is None  # nobody waits for the statement
-    for _ in range(100):
-        if any(one.path.endswith("/metadata") for one in server.log):
-            break
-        time.sleep(0.05)
-    time.sleep(0.2)
+    deadline = Deadline.after(5)
+    while not server.told() and deadline.left:
+        time.sleep(0.02)
     assert (server.fetch()[0].since == RECENT) is narrows
 
 
@@ -216,3 +218,21 @@ def test_what_a_statement_says_of_observations_is_read_of_observations_alone() -
 def test_an_entry_that_says_when_it_was_true_is_seen(entry: Json, dated: bool) -> None:  # noqa: FBT001
     body = json.dumps({"resourceType": "Bundle", "entry": [entry]}).encode()
     assert holds_dates(body) is dated
+
+
+def test_what_a_statement_said_holds_while_it_is_read_anew(stack: ExitStack) -> None:
+    """Once an hour it is asked again; no call reads a long list whole for that."""
+    now = [0.0]
+    server = Server(stack)
+    server.servers = FhirServers([(server.base, None)], narrow=None, clock=lambda: now[0])
+
+    def statements() -> int:
+        return sum(one.path.endswith("/metadata") for one in server.log)
+
+    for hours, narrows, asked in ((0, False, 1), (0, True, 1), (2, True, 2), (30, False, 3)):
+        now[0] = max(now[0], hours * 3_600.0)
+        assert (server.fetch()[0].since == RECENT) is narrows, hours
+        deadline = Deadline.after(5)
+        while (statements() < asked or not server.told()) and deadline.left:
+            time.sleep(0.02)
+        assert statements() == asked
