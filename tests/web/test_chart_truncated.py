@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from dataclasses import replace
 from datetime import date
@@ -247,3 +248,39 @@ def test_the_card_names_the_newest_results_of_a_list_that_was_cut_off(
         answer = service.post("/cds-services/trial-eligibility", json=request).get_json()
     [card] = answer["cards"]
     assert "the list was cut off, a newer one may exist: " in card["detail"]
+
+
+@pytest.mark.parametrize(
+    "goes_on", [{"link": [{"relation": "next", "url": "https://ehr.example/2"}]}, {"total": 900}]
+)
+def test_results_of_a_prefetch_that_goes_on_are_named_and_decide_nothing(
+    content: Content, tmp_path: Path, goes_on: Json
+) -> None:
+    """The EHR sent a first page and names no server: what it holds may not be the newest."""
+    by_kind: dict[str, list[Json]] = {}
+    for entry in json.loads(FILE)["entry"]:
+        by_kind.setdefault(entry["resource"]["resourceType"], []).append(entry)
+    prefetch: Json = {"patient": by_kind.pop("Patient")[0]["resource"]}
+    for kind, entries in by_kind.items():
+        prefetch[kind.lower()] = {"resourceType": "Bundle", "type": "searchset", "entry": entries}
+    prefetch["observation"] |= goes_on
+    settings = replace(Settings(), database_url=f"sqlite:///{tmp_path / 's.db'}")
+    service = create_app(settings, content, lambda: date(2026, 3, 1)).test_client()
+    request = {
+        "hook": "patient-view",
+        "hookInstance": str(uuid.uuid4()),
+        "context": {"userId": "Practitioner/x", "patientId": WHO},
+        "prefetch": prefetch,
+    }
+    [card] = service.post("/cds-services/trial-eligibility", json=request).get_json()["cards"]
+    assert "the list was cut off, a newer one may exist: " in card["detail"]
+    said = card["extension"]["org.trial-cds.assessment"]
+    found = {one["id"]: one for one in said["criteria"]}
+    assert found["I07b"]["status"] == "unknown"
+    assert found["I07b"]["reason"] == (
+        "ANC 3.7 10*9/L on 2026-02-24 is the newest that was read (needs ≥ 1.5 10*9/L); "
+        "the list was cut off, a newer one may exist"
+    )
+    assert said["overall"] == "undetermined"
+    assert not any(link["label"].startswith("order") for link in card.get("links", ()))
+    assert not card.get("suggestions")
