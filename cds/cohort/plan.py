@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-BATCH_BYTES = 24_000_000
+BATCH_BYTES = 48_000_000
 """Bytes of charts that are evaluated in one task, about."""
 _PATIENT_BYTES = 20_000
 """What one patient costs beside their bytes, in bytes: small charts are not piled up endlessly."""

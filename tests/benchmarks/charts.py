@@ -109,11 +109,21 @@ KINDS = ("Patient", "Condition", "Observation", "MedicationRequest", "Medication
          "Procedure")  # fmt: skip
 
 
-def chart(number: int, seed: int = 7) -> dict[str, list[dict[str, Any]]]:
-    """The resources of one invented patient, by type."""
+TARGETS = 0.14
+"""The share of charts with a target diagnosis, unless another one is asked for."""
+
+
+def chart(number: int, seed: int = 7, targets: float = TARGETS) -> dict[str, list[dict[str, Any]]]:
+    """The resources of one invented patient, by type.
+
+    `targets`: the share of charts with a target diagnosis, at most `TARGETS`; the others that would
+    have one do without.
+    """
     draw = random.Random(f"{seed}/{number}")  # noqa: S311 - a seeded draw is the point
     name = f"c{number:06}"
     kind = draw.random()
+    if kind < TARGETS and kind * 100 % 1 >= targets / TARGETS:  # of each diagnosis alike
+        kind += 1
     child = 0.08 <= kind < 0.14 or draw.random() < 0.2
     born = DAY - timedelta(days=draw.randint(1100, 6500) if child else draw.randint(6600, 29000))
     patient: dict[str, Any] = {
@@ -135,13 +145,13 @@ def chart(number: int, seed: int = 7) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def write_export(folder: Path, count: int, seed: int = 7) -> None:
+def write_export(folder: Path, count: int, seed: int = 7, targets: float = TARGETS) -> None:
     """Write `count` charts as one NDJSON file for each type."""
     folder.mkdir(parents=True, exist_ok=True)
     files = {kind: (folder / f"{kind}.ndjson").open("w", encoding="utf-8") for kind in KINDS}
     try:
         for number in range(count):
-            for kind, resources in chart(number, seed).items():
+            for kind, resources in chart(number, seed, targets).items():
                 for resource in resources:
                     files[kind].write(json.dumps(resource, separators=(",", ":")) + "\n")
     finally:
@@ -310,5 +320,6 @@ if __name__ == "__main__":
     asked.add_argument("count", type=int)
     asked.add_argument("folder", type=Path)
     asked.add_argument("--seed", type=int, default=7)
+    asked.add_argument("--targets", type=float, default=TARGETS, help="share with a diagnosis")
     given = asked.parse_args()
-    write_export(given.folder, given.count, given.seed)
+    write_export(given.folder, given.count, given.seed, given.targets)

@@ -35,7 +35,7 @@ from cds.content.bundled import bundled_content
 from cds.core.when import Evaluation
 from cds.fhir.record import record_from_resources
 from cds.fhir.retrieved import COMPLETE, KINDS
-from tests.benchmarks.charts import DAY, write_export
+from tests.benchmarks.charts import DAY, TARGETS, write_export
 from tests.benchmarks.floor import run_floor
 
 
@@ -138,6 +138,7 @@ def main() -> None:
     asked.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     asked.add_argument("--spark", metavar="MASTER", help="also there, by the wall clock")
     asked.add_argument("--plain", action="store_true", help="also plain Spark SQL")
+    asked.add_argument("--targets", type=float, default=TARGETS, help="share with a diagnosis")
     given = asked.parse_args()
     sys.stdout.write(
         "| charts | MB | floor | judging alone | screen | screen : floor | s | peak MB |\n"
@@ -148,7 +149,7 @@ def main() -> None:
     for count in given.counts:
         with tempfile.TemporaryDirectory() as folder:
             export = Path(folder) / "export"
-            write_export(export, count)
+            write_export(export, count, targets=given.targets)
             _measure(export, given)
 
 
