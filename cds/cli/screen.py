@@ -88,6 +88,10 @@ def screen(  # noqa: PLR0913 - one argument for each option
       trial-cds screen export/ --on 2026-03-01 --out screened/ --complete MedicationStatement
       trial-cds screen export/ --on 2026-03-08 --out week-10/ --since screened/
     """
+    if master is None:
+        from cds.cohort.lean import load_lean_arrow
+
+        load_lean_arrow()  # before anything else loads Arrow
     from cds.cohort.catalogue import catalogue_of
     from cds.cohort.fault import CohortFault
     from cds.cohort.order import Order

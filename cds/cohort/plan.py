@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
 import msgspec
-import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,16 +91,17 @@ class Plan:
 
     def _patients(self, number: int) -> list[tuple[str, list[tuple[int, int, int, bool]]]]:
         """The patients of one batch, as `Patient` has them."""
-        found = self._base.execute(
+        found = self._base.sql(
             "select n, patient, file, start, length, early from places where batch = ? "
             "order by n, file, start",
-            [number],
-        ).fetchnumpy()
-        runs = list(zip(*(found[name].tolist() for name in Run._fields), strict=True))
+            params=[number],
+        ).to_arrow_table()
+        runs = list(zip(*(found[name].to_pylist() for name in Run._fields), strict=True))
         # A patient's runs follow one another: they end where the next number begins.
-        ends = [*(np.flatnonzero(np.diff(found["n"])) + 1).tolist(), len(runs)]
-        names = found["patient"]
-        return [(names[first], runs[first:end]) for first, end in pairwise([0, *ends])]
+        places = pairwise(found["n"].to_pylist())
+        ends = [place for place, (one, other) in enumerate(places, start=1) if one != other]
+        names = found["patient"].to_pylist()
+        return [(names[first], runs[first:end]) for first, end in pairwise([0, *ends, len(runs)])]
 
 
 def unpack(packed: bytes) -> Batch:

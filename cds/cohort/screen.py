@@ -19,7 +19,6 @@ from cds.cohort.judging import Tally
 from cds.cohort.plan import open_plan
 from cds.cohort.since import check_previous, compare
 from cds.cohort.source import find_source
-from cds.cohort.tables import settle_pandas
 from cds.cohort.workers import open_workers
 
 if TYPE_CHECKING:
@@ -56,7 +55,6 @@ def screen(order: Order, progress: Progress, content: Content | None = None) -> 
     small = sum(file.size for file in source.files) < _FEW_BYTES
     count = 1 if small else order.workers
     work = out / WORK
-    settle_pandas()
     with held(content), ExitStack() as processes:
         # They begin before the lock is taken, which would else be theirs too.
         workers = processes.enter_context(open_workers(count))

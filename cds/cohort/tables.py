@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from itertools import accumulate, chain, repeat
 from operator import attrgetter
@@ -52,30 +51,6 @@ _KIND = attrgetter("criterion.kind._value_")
 _STATUS = attrgetter("status._value_")
 # Reading the attribute is several times as fast as Enum's `value`, and there are many rows.
 _TOLD = list(DETERMINATIONS.values())[1:]
-
-
-class _NoPandas:
-    """Lets nobody find pandas."""
-
-    def find_spec(self, name: str, *_: object) -> None:
-        if name == "pandas":
-            raise ModuleNotFoundError(name=name)
-
-
-def settle_pandas() -> None:
-    """Let pyarrow find that there is no pandas, unless somebody uses it already.
-
-    Where it is installed, the first array that pyarrow makes imports it, though nothing here is
-    made of it: 0.3 s and 35 MB. Whoever asks pyarrow for a pandas object still gets it.
-    """
-    if "pandas" in sys.modules:
-        return
-    finder = _NoPandas()
-    sys.meta_path.insert(0, finder)
-    try:
-        pa.array([], _TEXT)
-    finally:
-        sys.meta_path.remove(finder)
 
 
 class Rows:
