@@ -77,8 +77,9 @@ def finish(  # noqa: PLR0913 - everything that was found comes together here
         message = f"SOURCE: '{order.source}' holds no patient who can be evaluated; {why}"
         raise CohortFault(message)
     out = work.parent
-    said = work / "results" / "lines.research.parquet"
-    write_said(work / SCAN, said, order.on, order.refusal_flags)
+    if not RESEARCH_TYPES.isdisjoint(inputs.kinds):
+        said = work / "results" / "lines.research.parquet"
+        write_said(work / SCAN, said, order.on, order.refusal_flags)
     overall, research = _write_tables(work / "results", out)
     rejects = [*inputs.rejects, *refused]
     _write_rejects(rejects, out)
