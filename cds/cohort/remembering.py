@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cds.fhir.units import Units
     from cds.fhir.values import Value
 
-_MOST = 100_000
+_MOST = 25_000
 """Different values that are remembered before all are forgotten."""
 
 _DECIDES = attrgetter(
