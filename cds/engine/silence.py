@@ -62,7 +62,7 @@ class Nothing(msgspec.Struct, frozen=True):
             or criterion.reviewed is not of.reviewed
         ):
             return None
-        recorded, words = _chart(facts, asked)
+        recorded, words = facts.worked_out(asked).get(Nothing) or _chart(facts, asked)
         if not self.concepts.isdisjoint(recorded):
             return None
         for sources in self.sources:
@@ -70,9 +70,13 @@ class Nothing(msgspec.Struct, frozen=True):
                 words[sources] = _words(sources, facts, asked)
             if words[sources] is None:
                 return None
-        reason = self.said[0]
-        for sources, more in zip(self.reads, self.said[1:], strict=True):
-            reason += f"{words[sources]}{more}"
+        if len(self.reads) == 1:
+            before, after = self.said
+            reason = f"{before}{words[self.reads[0]]}{after}"
+        else:
+            reason = self.said[0]
+            for sources, more in zip(self.reads, self.said[1:], strict=True):
+                reason += f"{words[sources]}{more}"
         return Decision(criterion, self.status, reason, (), self.gaps, None)
 
 
@@ -126,11 +130,9 @@ That is None where what was not read, or not recognised, may belong to any conce
 
 def _chart(facts: Facts, asked: Evaluation) -> _Chart:
     """What every criterion asks of the same facts; worked out once."""
-    known = facts.worked_out(asked)
-    found: _Chart | None = known.get(Nothing)
-    if found is None:
-        recorded = frozenset((*facts.conditions, *facts.procedures, *facts.exposures))
-        found = known[Nothing] = recorded, {}
+    recorded = frozenset((*facts.conditions, *facts.procedures, *facts.exposures))
+    found: _Chart = recorded, {}
+    facts.worked_out(asked)[Nothing] = found
     return found
 
 

@@ -35,12 +35,13 @@ _component = msgspec.json.Decoder(Valued)
 _members = msgspec.json.Decoder(tuple[Observation, ...])
 _contained = msgspec.json.Decoder(Observation)
 P = TypeVar("P", Valued, Observation)
-_SURELY_READABLE = re.compile(
+_surely_readable = re.compile(
     rb'"([12]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8]))'
     rb'(?:T(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,6}|)|)(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d|)|)"'
-)
-"""A day, or an instant of one, that needs no calendar to be known as a date; its first group is the
-day. A day after the 28th is looked at more closely. `(…|)` is found faster than `(…)?`."""
+).fullmatch
+"""Tells a day, or an instant of one, that needs no calendar to be known as a date; its first group
+is the day as written, whatever its zone. A day after the 28th is looked at more closely. `(…|)` is
+found faster than `(…)?`."""
 _NONE: frozenset[str] = frozenset()
 _CLOSE_DAYS = 2
 """So many written days apart, the later day may still be the earlier instant (offsets, zones)."""
@@ -94,7 +95,8 @@ class Results(LazyResults):
         listed = self._found.get(concept, ())
         if len(listed) <= 1:
             return tuple(self._made_of(found) for found in listed)
-        days = [_written_day(found.observation) for found in listed]
+        matches = [_surely_readable(found.observation.effective_date_time) for found in listed]
+        days = [match[1] if match else _VAGUE for match in matches]
         chosen: list[int] = []
         until = b""
         for at in sorted(range(len(days)), key=days.__getitem__, reverse=True):
@@ -309,15 +311,6 @@ def _effective(observation: Observation, zone: tzinfo) -> When | None:
         known = [when for when in dates if when is not None]
         return max(known, key=lambda when: when.end) if len(known) == len(dates) > 0 else None
     return _kept(read_date(observation.issued, zone))
-
-
-def _written_day(observation: Observation) -> bytes:
-    """The calendar day that is written in an effective instant, whatever its zone.
-
-    `_VAGUE` where the date is of another kind, known in part, or may be unreadable.
-    """
-    match = _SURELY_READABLE.fullmatch(observation.effective_date_time)
-    return _VAGUE if match is None else match[1]
 
 
 @lru_cache(maxsize=1024)
