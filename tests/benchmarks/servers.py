@@ -97,8 +97,22 @@ def running(command: Sequence[str], port: int, **environment: str) -> Iterator[S
             sys.stderr.write(log.read().decode(errors="replace"))
             raise
         finally:
-            process.terminate()
-            process.wait(40)
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a server and its workers; some servers wait for ever for a thread that hangs."""
+    if process.poll() is not None:
+        return
+    below = psutil.Process(process.pid).children(recursive=True)
+    process.terminate()
+    try:
+        process.wait(40)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for worker in psutil.wait_procs(below, timeout=0)[1]:
+        worker.kill()
 
 
 @contextmanager
