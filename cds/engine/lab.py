@@ -100,7 +100,8 @@ class Lab(msgspec.Struct, frozen=True, dict=True):
         if not latest.newest:
             gap = Gap.NO_VALUE if latest.skipped else Gap.NOT_RECORDED
             return self._nothing(facts, gap, latest.skipped)
-        if facts.bounded and not self._newest_known(latest.newest, facts, asked):
+        several = len(self.categories) > 1
+        if (facts.bounded or several) and not self._newest_known(latest.newest, facts, asked):
             return self._cut_off(latest)
         if not latest.usable:
             return self._unusable(latest.newest, _all(self.concepts, facts, asked)[0])
@@ -161,8 +162,12 @@ class Lab(msgspec.Struct, frozen=True, dict=True):
     def _newest_known(self, newest: Sequence[Result], facts: Facts, asked: Evaluation) -> bool:
         """Whether a result that nobody saw cannot be newer than these, or does not matter.
 
-        It does not where everything came that the look-back spans.
+        It does not where everything came that the look-back spans. Where one category was read and
+        another was not, the newest may stand in the other: a pregnancy test beside a status.
         """
+        states = {facts.retrieved("Observation", category) for category in self.categories}
+        if len(states) > 1 and Retrieval.NOT_RETRIEVED in states:
+            return False
         since = _all_dated_since(newest)
         if self.look_back is not None:
             first = self.look_back.before(asked.on)

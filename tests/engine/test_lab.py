@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -223,6 +224,17 @@ def test_a_list_cut_off_in_another_category_leaves_a_laboratory_result_decided()
     """Vital signs that nobody saw are no blood counts."""
     retrieval = {"Observation:vital-signs": Retrieval.CUT_OFF}
     assert answer(lab(), result("2.1", "2026-02-20"), retrieval=retrieval).truth is Truth.MET
+
+
+def test_a_category_that_was_refused_may_hold_the_newest_result_of_two() -> None:
+    """A pregnancy status that was read says nothing of the test that nobody could read."""
+    form = msgspec.structs.replace(lab(), categories=("social-history", "laboratory"))
+    for refused in form.categories:
+        retrieval = {"Observation": Retrieval.COMPLETE}
+        retrieval[f"Observation:{refused}"] = Retrieval.NOT_RETRIEVED
+        got = answer(form, result("2.1", "2026-02-20"), retrieval=retrieval)
+        assert gaps(got) == {Gap.NOT_RETRIEVED}
+    assert answer(form, result("2.1", "2026-02-20")).truth is Truth.MET
 
 
 @pytest.mark.parametrize(
