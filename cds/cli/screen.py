@@ -89,8 +89,9 @@ def screen(  # noqa: PLR0913 - one argument for each option
       trial-cds screen export/ --on 2026-03-08 --out week-10/ --since screened/
     """
     if master is None:
-        from cds.cohort.lean import load_lean_arrow
+        from cds.cohort.lean import collect_seldom, load_lean_arrow
 
+        collect_seldom()
         load_lean_arrow()  # before anything else loads Arrow
     from cds.cohort.catalogue import catalogue_of
     from cds.cohort.fault import CohortFault

@@ -75,14 +75,12 @@ _kind = msgspec.json.Decoder(_Kind)
 def blocks(data: BinaryIO, place: int, end: int) -> Iterator[tuple[int, list[bytes]]]:
     """The lines from `place` to `end`, where one ends, some at a time, and where the first lies."""
     data.seek(place)
-    while lines := data.readlines(BLOCK):
-        size = sum(map(len, lines))
-        while place + size > end:
-            size -= len(lines.pop())
-        if not lines:
-            return
+    while place < end and (lines := data.readlines(BLOCK)):
+        after = data.tell()
+        while after > end:
+            after -= len(lines.pop())
         yield place, lines
-        place += size
+        place = after
 
 
 def plain_block(lines: list[bytes]) -> PlainBlock | None:

@@ -9,6 +9,7 @@ what the engine says of so many diagnoses is kept too.
 from __future__ import annotations
 
 from collections import Counter
+from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -80,19 +81,26 @@ class Glimpse(NamedTuple):
     unrecognised: Counter[Key]
 
 
+class Look(Enum):
+    """How a chart of which a glance does not tell must be looked at."""
+
+    EARLY = "what was glanced at, read properly, may tell"
+    WHOLE = "its results and medications may matter"
+
+
 class _Said(NamedTuple):
     """What one entry's codes and words say.
 
-    `stranger`: its name, if no list knows it. `close`: it may have to do with a target.
-    `unknown`: it counts as one that nobody could recognise.
+    `stranger`: its name, if no list knows it. `unknown`: it counts as one that nobody could
+    recognise. `next`: it is not plain, or may have to do with a target.
     """
 
     stranger: Key | None
-    close: bool = False
     unknown: bool = False
+    next: Look | None = None
 
 
-_NOT_PLAIN = _Said(None, close=True)
+_NOT_PLAIN = _Said(None, next=Look.EARLY)
 """What may be made of it is for the record to say."""
 
 
@@ -119,8 +127,8 @@ class Glance:
         self._procedure = lru_cache(_REMEMBERED)(self._look_up_procedure)
         self._without = lru_cache(_REMEMBERED)(self._determine_without)
 
-    def at(self, patient: str, lines: Sequence[bytes]) -> Glimpse | None:
-        """What can be told at a glance; None for a chart that must be read properly.
+    def at(self, patient: str, lines: Sequence[bytes]) -> Glimpse | Look:
+        """What can be told at a glance, or how the chart must be looked at instead.
 
         `patient` is the id of whom the lines were found to belong to. Whatever is not plain is for
         the record to sort out: an entry must be certainly theirs, R4, and there once.
@@ -128,29 +136,31 @@ class Glance:
         try:
             resources = list(map(_read.decode, lines))
         except BROKEN:
-            return None
+            return Look.EARLY
         owner = f"Patient/{patient}"
         persons: list[Patient] = []
         names: list[tuple[type, str | None]] = []
         strangers: Counter[Key] = Counter()
         unknown = 0
+        plain = True
         for one in resources:
             if isinstance(one, Patient):
                 persons.append(one)
                 continue
             said = self._said(one, owner)
-            if said.close:
-                return None
+            if said.next is Look.WHOLE:
+                return Look.WHOLE
+            plain = plain and said.next is None
             names.append((type(one), one.id))
             unknown += said.unknown
             if said.stranger is not None:
                 strangers[said.stranger] += 1
-        if len(set(names)) < len(names) or not _is_plain(patient, persons):
-            return None
+        if not plain or len(set(names)) < len(names) or not _is_plain(patient, persons):
+            return Look.EARLY
         conditions = sum(kind is _Condition for kind, _ in names)
         determinations = self._without(conditions, unknown)
         if determinations is None:
-            return None
+            return Look.WHOLE
         entries = {"Condition": conditions, "Procedure": len(names) - conditions}
         return Glimpse(determinations, entries, strangers)
 
@@ -195,8 +205,12 @@ class Glance:
         found, unknown = conditions_by_concept(
             [Entry(resource)], terminology, None, self._asked.zone
         )
-        close = not self._watched.isdisjoint(found) or self._possible.may_concern(resource, found)
-        return _Said(unrecognised_entry("Condition", code, terminology), close, bool(unknown))
+        look = None
+        if not self._watched.isdisjoint(found):
+            look = Look.WHOLE
+        elif self._possible.may_concern(resource, found):
+            look = Look.EARLY
+        return _Said(unrecognised_entry("Condition", code, terminology), bool(unknown), look)
 
     def _look_up_procedure(self, *raw: bytes) -> _Said:
         """What a Procedure's code and category say."""

@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cds.assess import Content, assess_facts
-from cds.cohort.glance import Glance
+from cds.cohort.glance import Glance, Look
 from cds.cohort.possible import Possible
 from cds.cohort.remembering import RememberingReader
 from cds.cohort.scan import Reject
 from cds.cohort.tables import Rows
 from cds.cohort.unrecognised import unknown_units, unrecognised
 from cds.core.criterion import Status
+from cds.engine.evaluate import decide_target
 from cds.fhir.facts import facts_from
+from cds.fhir.record import UnusableInput, record_from_resources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cds.cohort.research import Row
+    from cds.core.facts import Facts
     from cds.core.when import Evaluation
     from cds.fhir.record import Record
     from cds.fhir.retrieved import Coverage
@@ -64,18 +67,19 @@ class Judge:
         self.content = content
         self._asked = asked
         self._reader = RememberingReader(content.terminology, content.units)
+        self._coverage = coverage
         self._possible = Possible(content)
         self._glance = Glance(content, asked, self._possible, coverage)
 
     def glance(self, patient: str, lines: Sequence[bytes], found: Found) -> bool:
-        """Add the rows of a chart of which a glance tells that it concerns no trial.
+        """Add the rows of a chart of which little tells that it concerns no trial.
 
         `lines` are those that may show a target diagnosis. False, and nothing is added, if more
         must be read.
         """
         seen = self._glance.at(patient, lines)
-        if seen is None:
-            return False
+        if isinstance(seen, Look):
+            return seen is Look.EARLY and self._settle(lines, found)
         found.rows.add(f"Patient/{patient}", seen.determinations)
         found.rows.add_unrecognised(seen.unrecognised)
         for kind, count in seen.entries.items():
@@ -90,12 +94,35 @@ class Judge:
         """
         return self._glance.suffices
 
+    def _settle(self, lines: Sequence[bytes], found: Found) -> bool:
+        """Add the rows of a patient who is dead, or whose diagnoses, read properly, are no target.
+
+        False, and nothing is added, for everybody else.
+        """
+        try:
+            record = record_from_resources(lines, self._coverage)
+        except UnusableInput:
+            return False  # reading all of the chart says so again, to who keeps the rejects
+        facts = self._facts(record)
+        heads = () if facts.patient.deceased else self.content.heads
+        targets = (decide_target(head, facts, self._asked) for head in heads)
+        if any(target.status is not Status.FAIL for target in targets):
+            return False
+        self._add(record, facts, found)
+        return True
+
     def add(self, record: Record, found: Found) -> None:
         """Add the rows of one chart that was read in full."""
+        self._add(record, self._facts(record), found)
+
+    def _facts(self, record: Record) -> Facts:
         content = self.content
-        facts = facts_from(
+        return facts_from(
             record, content.terminology, self._asked.zone, content.units, self._reader
         )
+
+    def _add(self, record: Record, facts: Facts, found: Found) -> None:
+        content = self.content
         assessment = assess_facts(facts, content, self._asked)
         found.rows.add(assessment.patient, assessment.determinations)
         unknown = unrecognised(record, facts, content.terminology)

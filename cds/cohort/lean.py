@@ -1,7 +1,8 @@
-"""Arrow as a screening needs it: without numpy and pandas, which it loads where it finds them."""
+"""A process that does nothing but screen: what it need not load, and need not look for."""
 
 from __future__ import annotations
 
+import gc
 import sys
 
 _OTHERS = frozenset({"numpy", "pandas"})
@@ -32,3 +33,11 @@ def load_lean_arrow() -> None:
         pa.array([], pa.string())  # it looks for pandas when it makes its first array
     finally:
         sys.meta_path.remove(hidden)
+
+
+def collect_seldom() -> None:
+    """Look for circles among objects seldom: a chart leaves next to none behind.
+
+    Python looks after every 700 objects that it has made and kept; a chart makes several thousand.
+    """
+    gc.set_threshold(20_000, 20, 20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -34,8 +35,8 @@ _DECIDES = attrgetter(
     "interpretation",
 )
 """Everything of a result that its value is read from."""
-_VALUE = b'{"value":'
-_DIGITS = b"-.0123456789"
+_number_first = re.compile(rb'\{"value":[-.0-9]+(,.*)', re.DOTALL).fullmatch
+"""Parts a Quantity that begins with its number into that and the rest, which tells the unit."""
 
 
 class RememberingReader(ValueReader):
@@ -68,15 +69,10 @@ class RememberingReader(ValueReader):
         A unit is one for a code, or is none, whatever the number is. So most results of a chart,
         which no criterion asks for, need not be read to find the units that nobody understands.
         """
-        number, _, unit = bytes(valued.value_quantity).partition(b",")
-        if (
-            gap is not Gap.UNIT
-            or not number.startswith(_VALUE)
-            or number[len(_VALUE) :].translate(None, _DIGITS)
-            or _says_more(valued)
-        ):
+        number = _number_first(valued.value_quantity)
+        if number is None or gap is not Gap.UNIT or _says_more(valued):
             return True
-        key = id(lab), unit
+        key = id(lab), number[1]
         found = self._unitless.get(key)
         if found is None:
             if len(self._unitless) >= _MOST:

@@ -49,8 +49,8 @@ def unrecognised(record: Record, facts: Facts, terminology: Terminology) -> Coun
             key = unrecognised_entry(kind, getattr(entry.resource, "code", None), terminology)
             if key is not None:
                 found[key] += 1
-    for entry in record.entries.get("Observation", ()):
-        key = _unrecognised_result(bytes(getattr(entry.resource, "code", b"")), terminology)
+    for observation in facts.results.unknown if isinstance(facts.results, Results) else ():
+        key = _unrecognised_result(bytes(observation.code), terminology)
         if key is not None:
             found[key] += 1
     for exposure in facts.unrecognised_drugs:

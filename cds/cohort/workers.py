@@ -71,12 +71,22 @@ def open_workers(count: int) -> Iterator[Workers]:
     now. A process with more threads (a notebook, say) cannot be forked safely; then they are
     started anew.
     """
-    if count <= 1:
-        yield _Here()
-        return
+    # What is there now stays. To look through it again and again takes time, and in a forked
+    # process a copy of all that is shared.
+    gc.freeze()
+    try:
+        if count <= 1:
+            yield _Here()
+        else:
+            with _processes(count) as workers:
+                yield workers
+    finally:
+        gc.unfreeze()
+
+
+@contextmanager
+def _processes(count: int) -> Iterator[_Processes]:
     how = "fork" if threading.active_count() == 1 else "spawn"
-    if how == "fork":
-        gc.freeze()  # a collection in a worker would else write to, and so copy, all that is shared
     context = multiprocessing.get_context(how)
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin)
     try:
@@ -84,7 +94,6 @@ def open_workers(count: int) -> Iterator[Workers]:
         yield _Processes(pool, count)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-        gc.unfreeze()
 
 
 def _begin() -> None:

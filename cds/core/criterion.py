@@ -12,7 +12,7 @@ import msgspec
 from cds.core.answer import Answer, Evidence, Missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from cds.core.facts import Facts
     from cds.core.when import Evaluation
@@ -79,6 +79,14 @@ class Criterion(msgspec.Struct, frozen=True):
     silence: Silence | None = None
 
 
+class TrialSilence(Protocol):
+    """What the criteria of a trial come to where the record holds none of their concepts."""
+
+    def decisions(self, trial: Trial, facts: Facts, asked: Evaluation) -> Sequence[Decision | None]:
+        """A decision for each criterion in order; None where it must be asked."""
+        ...
+
+
 class Recruitment(msgspec.Struct, frozen=True):
     """The registry's recruitment status and the date on which it was read."""
 
@@ -88,7 +96,10 @@ class Recruitment(msgspec.Struct, frozen=True):
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """One trial, ready to evaluate. `target` is the id of its target-diagnosis criterion."""
+    """One trial, ready to evaluate. `target` is the id of its target-diagnosis criterion.
+
+    `silence` is worked out of the criteria once.
+    """
 
     id: str
     version: str
@@ -102,6 +113,7 @@ class Trial(msgspec.Struct, frozen=True):
     routine_tests: tuple[str, ...] = ()
     digest: str = ""
     signed_off: bool = False
+    silence: TrialSilence | None = None
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from cds.core.criterion import (
@@ -67,9 +68,10 @@ def determine(
     first = first or decide_target(trial, facts, asked)
     if first.status is Status.FAIL:
         return target_alone(trial, first)
+    known = repeat(None) if trial.silence is None else trial.silence.decisions(trial, facts, asked)
     decisions = tuple(
-        first if criterion.id == trial.target else decide(criterion, facts, asked)
-        for criterion in trial.criteria
+        first if criterion.id == trial.target else decision or decide(criterion, facts, asked)
+        for criterion, decision in zip(trial.criteria, known, strict=False)
     )
     return Determination(trial, *_overall(decisions), decisions)
 

@@ -136,12 +136,21 @@ class Lab(msgspec.Struct, frozen=True, dict=True):
 
     def _nothing(self, facts: Facts, gap: Gap, results: Sequence[Result] = ()) -> Answer:
         """No usable result: what that means, and for what reason there is none."""
+        if not self._read_completely(facts):
+            missing = (Missing(self.concepts[0], Gap.NOT_RETRIEVED),)
+            says = f"no usable {self.label}; results could not be read completely"
+            return Answer(Truth.UNKNOWN, says, _evidence(results), missing)
+        return self._without(gap, results) if results else self._not_recorded
+
+    @cached_property
+    def _not_recorded(self) -> Answer:
+        """The answer to a record that was read completely and holds no such result."""
+        return self._without(Gap.NOT_RECORDED, ())
+
+    def _without(self, gap: Gap, results: Sequence[Result]) -> Answer:
+        """What it means that of these results, all that there are, none can be used."""
         concept = self.concepts[0]
         evidence = _evidence(results)
-        if not self._read_completely(facts):
-            gap = Gap.NOT_RETRIEVED
-            says = f"no usable {self.label}; results could not be read completely"
-            return Answer(Truth.UNKNOWN, says, evidence, (Missing(concept, gap),))
         if gap is Gap.TOO_OLD:
             says = f"{self._shown(results)} is older than {self.look_back}"
         elif gap is Gap.NO_VALUE:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
@@ -65,19 +66,82 @@ class Nothing(msgspec.Struct, frozen=True):
         recorded, words = facts.worked_out(asked).get(Nothing) or _chart(facts, asked)
         if not self.concepts.isdisjoint(recorded):
             return None
-        for sources in self.sources:
-            if sources not in words:
-                words[sources] = _words(sources, facts, asked)
-            if words[sources] is None:
-                return None
-        if len(self.reads) == 1:
-            before, after = self.said
-            reason = f"{before}{words[self.reads[0]]}{after}"
-        else:
-            reason = self.said[0]
-            for sources, more in zip(self.reads, self.said[1:], strict=True):
-                reason += f"{words[sources]}{more}"
+        if _words_of(self.sources, words, facts, asked) is None:
+            return None
+        return self.filled_in(criterion, words)
+
+    def filled_in(self, criterion: Criterion, words: Mapping[Sources, str | None]) -> Decision:
+        """The decision where so much was read."""
+        reason = self.said[0]
+        for sources, more in zip(self.reads, self.said[1:], strict=True):
+            reason += f"{words[sources]}{more}"
         return Decision(criterion, self.status, reason, (), self.gaps, None)
+
+
+class _Group:
+    """Criteria of one trial that ask for the same lists. Told apart from others by identity."""
+
+    __slots__ = ("criteria", "sources")
+
+    def __init__(self, sources: tuple[Sources, ...]) -> None:
+        self.sources = sources
+        self.criteria: list[tuple[int, Criterion, Nothing]] = []
+
+
+@lru_cache(maxsize=2048)
+def _decisions(group: _Group, words: tuple[str, ...]) -> tuple[tuple[int, Decision], ...]:
+    """Place and decision of each criterion of a group where so much was read.
+
+    Patients with as many entries share them: they say nothing else of anybody.
+    """
+    said = dict(zip(group.sources, words, strict=True))
+    return tuple((place, known.filled_in(of, said)) for place, of, known in group.criteria)
+
+
+class TrialSilence(msgspec.Struct, frozen=True, dict=True):
+    """What the criteria of a trial come to where the record holds none of their concepts."""
+
+    of: tuple[Criterion, ...]
+
+    def decisions(self, trial: Trial, facts: Facts, asked: Evaluation) -> list[Decision | None]:
+        """A decision for each criterion in order; None where it must be asked."""
+        found: list[Decision | None] = [None] * len(trial.criteria)
+        if trial.criteria is not self.of:
+            return found
+        recorded, words = facts.worked_out(asked).get(Nothing) or _chart(facts, asked)
+        for group in self._groups:
+            read = _words_of(group.sources, words, facts, asked)
+            if read is not None:
+                for place, decision in _decisions(group, read):
+                    found[place] = decision
+        for concept in recorded & self._by_concept.keys():
+            for place in self._by_concept[concept]:
+                found[place] = None
+        return found
+
+    @cached_property
+    def _known(self) -> tuple[tuple[int, Criterion, Nothing], ...]:
+        return tuple(
+            (place, one, one.silence)
+            for place, one in enumerate(self.of)
+            if isinstance(one.silence, Nothing)
+        )
+
+    @cached_property
+    def _groups(self) -> tuple[_Group, ...]:
+        groups: dict[tuple[Sources, ...], _Group] = {}
+        for place, criterion, known in self._known:
+            group = groups.setdefault(known.sources, _Group(known.sources))
+            group.criteria.append((place, criterion, known))
+        return tuple(groups.values())
+
+    @cached_property
+    def _by_concept(self) -> dict[str, list[int]]:
+        places: dict[str, list[int]] = {}
+        for place, _, known in self._known:
+            for concept in known.concepts:
+                places.setdefault(concept, []).append(place)
+        return places
 
 
 def with_silence(trial: Trial) -> Trial:
@@ -86,7 +150,7 @@ def with_silence(trial: Trial) -> Trial:
         msgspec.structs.replace(criterion, silence=silence_of(criterion))
         for criterion in trial.criteria
     )
-    return msgspec.structs.replace(trial, criteria=criteria)
+    return msgspec.structs.replace(trial, criteria=criteria, silence=TrialSilence(criteria))
 
 
 def silence_of(criterion: Criterion) -> Nothing | None:
@@ -134,6 +198,24 @@ def _chart(facts: Facts, asked: Evaluation) -> _Chart:
     found: _Chart = recorded, {}
     facts.worked_out(asked)[Nothing] = found
     return found
+
+
+def _words_of(
+    all_sources: tuple[Sources, ...],
+    words: dict[Sources, str | None],
+    facts: Facts,
+    asked: Evaluation,
+) -> tuple[str, ...] | None:
+    """How much was read of some lists; None where one of them may hold what nobody saw."""
+    found: list[str] = []
+    for sources in all_sources:
+        if sources not in words:
+            words[sources] = _words(sources, facts, asked)
+        said = words[sources]
+        if said is None:
+            return None
+        found.append(said)
+    return tuple(found)
 
 
 def _words(sources: Sources, facts: Facts, asked: Evaluation) -> str | None:

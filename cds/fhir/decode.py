@@ -8,6 +8,7 @@ is given up.
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import repeat
 from typing import Any, TypeAlias
 
 import msgspec
@@ -147,6 +148,9 @@ def read_nested(bundle: Nested) -> Document:
 
 def read_entries(lines: list[bytes]) -> tuple[tuple[Entry, ...], tuple[NotRead, ...]]:
     """Resources that come one by one (bulk export), each read like a Bundle's entry."""
+    resources = _read_at_once(lines)
+    if resources is not None:
+        return _with_codes(tuple([Entry(resource=resource) for resource in resources]))
     entries: list[Entry] = []
     not_read: list[NotRead] = []
     for number, line in enumerate(lines, start=1):
@@ -157,6 +161,23 @@ def read_entries(lines: list[bytes]) -> tuple[tuple[Entry, ...], tuple[NotRead, 
         else:
             _sort_in(_checked(entry, number), entries, not_read)
     return tuple(entries), tuple(not_read)
+
+
+def _read_at_once(lines: list[bytes]) -> list[Single] | None:
+    """What lines hold of which each is one resource; None where that is not certain.
+
+    No JSON has a line end between `}` and `{`. So each of these lines holds one value or more, and
+    one where there are as many values as lines.
+    """
+    if not all(map(bytes.startswith, lines, repeat(b"{"))):
+        return None
+    if not all(map(bytes.endswith, lines, repeat(b"}"))):
+        return None
+    try:
+        resources = _resource.decode_lines(b"\n".join(lines))
+    except BROKEN:
+        return None
+    return resources if len(resources) == len(lines) else None
 
 
 def _document_of(

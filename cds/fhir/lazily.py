@@ -86,12 +86,12 @@ def there(raw: Raw) -> bool:
 
 def read(decoder: msgspec.json.Decoder[T], raw: Raw) -> T | Lost | None:
     """The decoded value; None where the field is absent or null."""
-    if not there(raw):
+    if raw is ABSENT or not raw:
         return None
     try:
         return decoder.decode(raw)
     except BROKEN:
-        return UNREADABLE
+        return UNREADABLE if there(raw) else None
 
 
 def readable(decoder: msgspec.json.Decoder[T], raw: Raw) -> T | None:

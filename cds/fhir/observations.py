@@ -71,11 +71,15 @@ class Results(LazyResults):
         self._whole: dict[str, tuple[Result, ...]] = {}
         self._found: dict[str, list[_Found]] = {}
         self._terminology = terminology
+        self.unknown: list[Observation] = []
+        """Those of which no list knows what they measure; a part of one may be known."""
         for entry in entries:
             observation = entry.resource
             if not isinstance(observation, Observation):
                 continue
             measured = self._index(entry, observation, observation, _NONE)
+            if not measured:
+                self.unknown.append(observation)
             if observation.component or observation.contained:
                 self._index_parts(entry, observation, measured)
 
@@ -94,9 +98,14 @@ class Results(LazyResults):
         """
         listed = self._found.get(concept, ())
         if len(listed) <= 1:
-            return tuple(self._made_of(found) for found in listed)
+            return tuple([self._made_of(found) for found in listed])
         matches = [_surely_readable(found.observation.effective_date_time) for found in listed]
         days = [match[1] if match else _VAGUE for match in matches]
+        newest = max(days)
+        if newest is not _VAGUE and self._counts_by(listed[days.index(newest)], end):
+            until = _days_before(newest)  # nearly always: the others need not be put in order
+            rows = zip(days, listed, strict=True)
+            return tuple([self._made_of(found) for day, found in rows if day >= until])
         chosen: list[int] = []
         until = b""
         for at in sorted(range(len(days)), key=days.__getitem__, reverse=True):
@@ -104,11 +113,14 @@ class Results(LazyResults):
             if day < until:
                 break
             chosen.append(at)
-            if not until and day is not _VAGUE:
-                result = self._made_of(listed[at])
-                if result.skipped is None and result.when is not None and result.when.start <= end:
-                    until = _days_before(day)
+            if not until and day is not _VAGUE and self._counts_by(listed[at], end):
+                until = _days_before(day)
         return tuple(self._made_of(listed[at]) for at in sorted(chosen))
+
+    def _counts_by(self, found: _Found, end: int) -> bool:
+        """Whether a result has a value and a date that is not after `end`."""
+        result = self._made_of(found)
+        return result.skipped is None and result.when is not None and result.when.start <= end
 
     def unusable(self, concepts: Iterable[str], gap: Gap) -> Iterator[tuple[str, str]]:
         """The values of some concepts, as received, that cannot be used for one reason.
@@ -298,8 +310,9 @@ def _effective(observation: Observation, zone: tzinfo) -> When | None:
     replaced by another date.
     """
     for raw in (observation.effective_date_time, observation.effective_instant):
-        if there(raw):
-            return _kept(read_date(raw, zone))
+        when = read_date(raw, zone)
+        if when is not None:
+            return _kept(when)
     if there(observation.effective_period):
         period = read_period(observation.effective_period, zone)
         if period is not None:

@@ -128,14 +128,34 @@ def test_most_charts_need_no_more_than_a_glance() -> None:
     assert JUDGE.glance("p", lines(chart), Found())
 
 
-@pytest.mark.parametrize("code", CODES[6:10])
-def test_what_may_be_a_target_is_never_left_to_a_glance(code: Mapping[str, Any]) -> None:
+def with_diagnosis(code: Any) -> list[dict[str, Any]]:
     condition = {"resourceType": "Condition", "id": "1", "code": code}
-    chart: list[dict[str, Any]] = [
+    return [
         {"resourceType": "Patient", "id": "p"},
         condition | {"subject": {"reference": "Patient/p"}},
     ]
-    assert not JUDGE.glance("p", lines(chart), Found())
+
+
+@pytest.mark.parametrize("code", [CODES[6], CODES[9]])
+def test_a_chart_that_may_hold_a_target_is_always_read_in_full(code: Mapping[str, Any]) -> None:
+    assert not JUDGE.glance("p", lines(with_diagnosis(code)), Found())
+
+
+@pytest.mark.parametrize("code", CODES[7:9])
+def test_a_diagnosis_that_leaves_open_whether_it_is_the_target_is_never_passed_over(
+    code: Mapping[str, Any],
+) -> None:
+    found = Found()
+    JUDGE.glance("p", lines(with_diagnosis(code)), found)
+    assert {row[2] for row in found.rows.possible} == {"Condition/1"}
+
+
+def test_what_ends_in_the_rejects_is_read_in_full() -> None:
+    """Whoever keeps the rejects must see the fault; a glance only leaves it to them."""
+    two = [{"resourceType": "Patient", "id": name} for name in "pq"]
+    found = Found()
+    assert not JUDGE.glance("p", lines(two), found)
+    assert told(found) == told(Found())
 
 
 def test_where_conditions_were_not_read_a_glance_is_not_enough(content: Content) -> None:

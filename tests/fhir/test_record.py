@@ -593,6 +593,26 @@ def test_resources_of_an_export_make_a_record_of_what_was_asked_for() -> None:
     assert [p.kind for p in record.problems] == ["not-read"]
 
 
+@pytest.mark.parametrize(
+    ("lines", "problems"),
+    [
+        ([json.dumps(CONDITION) * 2], 1),
+        ([json.dumps(CONDITION) * 2, "   "], 2),
+        (['{"resourceType":"Condition","contained":[{"a":1}', '{"b":2}]}'], 2),
+        ([json.dumps(CONDITION) * 2, '{"resourceType":"Basic","x":[{"a":1}', '{"b":2}]}'], 3),
+    ],
+)
+def test_each_line_of_an_export_is_one_resource_and_never_part_of_another(
+    lines: list[str], problems: int
+) -> None:
+    """Lines that only make sense together are broken, each for itself."""
+    data = [json.dumps(WHO).encode(), *(line.encode() for line in lines)]
+    record = record_from_resources(data, {"Condition": COMPLETE})
+    assert not record.entries.get("Condition")
+    assert record.retrieval()["Condition"] is PART
+    assert [p.kind for p in record.problems] == ["not-read"] * problems
+
+
 def test_values_decoded_at_once_give_the_same_record_as_undecoded_ones() -> None:
     values = {"patient": WHO, "conditions": bundle(CONDITION), "labs": None, "medreq": bundle()}
     body = json.dumps(values).encode()
