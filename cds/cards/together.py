@@ -53,7 +53,7 @@ def _not_retrieved(decisions: Sequence[Decision], labels: Mapping[str, str]) -> 
     said = [f"could not be read: {listed(names, len(names))}"] if names else []
     if cut_off:
         newest = [readable(one.reason).partition(f" {IS_NEWEST_READ}")[0] for one in cut_off]
-        said.append(f"the list was cut off, a newer one may exist: {_values(newest)}")
+        said.append(f"not all results could be read, a newer one may exist: {_values(newest)}")
     return "; ".join(said)
 
 

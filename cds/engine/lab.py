@@ -213,7 +213,7 @@ class Lab(msgspec.Struct, frozen=True, dict=True):
         """A list that was cut off may hold a newer result than the newest that came."""
         says = (
             f"{self._shown(latest.newest)} {IS_NEWEST_READ} ({self._asked}); "
-            "the list was cut off, a newer one may exist"
+            "not all results could be read, a newer one may exist"
         )
         missing = (Missing(self.concepts[0], Gap.NOT_RETRIEVED),)
         return Answer(Truth.UNKNOWN, says, latest.evidence, missing)

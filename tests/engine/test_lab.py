@@ -209,7 +209,7 @@ def test_the_newest_result_that_came_of_a_list_that_was_cut_off_is_named() -> No
     got = answer(lab(), older, result("2.1", "2026-02-20"), retrieval=CUT_OFF)
     assert got.reason == (
         "ANC 2.1 10*9/L on 2026-02-20 is the newest that was read (needs ≥ 1.5 10*9/L); "
-        "the list was cut off, a newer one may exist"
+        "not all results could be read, a newer one may exist"
     )
 
 

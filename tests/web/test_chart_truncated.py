@@ -212,7 +212,7 @@ def test_a_newer_result_on_a_page_that_nobody_saw_is_not_overruled_by_an_older_o
     assert short["I07b"]["status"] == "unknown"
     assert [one["gap"] for one in short["I07b"]["gaps"]] == ["not-retrieved"]
     assert "is the newest that was read" in short["I07b"]["reason"]
-    assert "the list was cut off, a newer one may exist" in short["I07b"]["reason"]
+    assert "not all results could be read, a newer one may exist" in short["I07b"]["reason"]
 
 
 def test_what_is_newer_than_a_result_counts_where_everything_recent_came(content: Content) -> None:
@@ -247,7 +247,7 @@ def test_the_card_names_the_newest_results_of_a_list_that_was_cut_off(
         }
         answer = service.post("/cds-services/trial-eligibility", json=request).get_json()
     [card] = answer["cards"]
-    assert "the list was cut off, a newer one may exist: " in card["detail"]
+    assert "not all results could be read, a newer one may exist: " in card["detail"]
 
 
 @pytest.mark.parametrize(
@@ -273,13 +273,13 @@ def test_results_of_a_prefetch_that_goes_on_are_named_and_decide_nothing(
         "prefetch": prefetch,
     }
     [card] = service.post("/cds-services/trial-eligibility", json=request).get_json()["cards"]
-    assert "the list was cut off, a newer one may exist: " in card["detail"]
+    assert "not all results could be read, a newer one may exist: " in card["detail"]
     said = card["extension"]["org.trial-cds.assessment"]
     found = {one["id"]: one for one in said["criteria"]}
     assert found["I07b"]["status"] == "unknown"
     assert found["I07b"]["reason"] == (
         "ANC 3.7 10*9/L on 2026-02-24 is the newest that was read (needs ≥ 1.5 10*9/L); "
-        "the list was cut off, a newer one may exist"
+        "not all results could be read, a newer one may exist"
     )
     assert said["overall"] == "undetermined"
     assert not any(link["label"].startswith("order") for link in card.get("links", ()))

@@ -65,11 +65,11 @@ def content() -> Content:
         (
             (
                 "ANC 2.1 10*9/L on 2026-02-20 is the newest that was read (needs ≥ 1.5 10*9/L); "
-                "the list was cut off, a newer one may exist"
+                "not all results could be read, a newer one may exist"
             ),
             (
                 "已读取的最新结果是 2026年2月20日的 中性粒细胞绝对值（ANC） 2.1 ×10⁹/L"
-                "（要求 ≥ 1.5 ×10⁹/L）；列表不完整，可能有更新的结果"
+                "（要求 ≥ 1.5 ×10⁹/L）；未能读取全部结果，可能有更新的结果"
             ),
         ),
         (

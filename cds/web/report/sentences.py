@@ -48,7 +48,7 @@ SENTENCES = (
     _("%(result)s on %(day)s is older than %(span)s (%(needs)s)"),
     _("%(result)s on %(day)s is older than %(span)s"),
     _("%(result)s on %(day)s is the newest that was read (%(needs)s)"),
-    _("the list was cut off, a newer one may exist"),
+    _("not all results could be read, a newer one may exist"),
     _("%(result)s on %(day)s may be older than %(span)s or not yet due"),
     _("%(result)s on %(day)s cannot be used (%(why)s)"),
     _("%(result)s on %(day)s (%(needs)s): %(number)s short"),
