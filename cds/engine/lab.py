@@ -9,10 +9,20 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-from cds.core.answer import Answer, Evidence, Gap, Missing
-from cds.core.facts import Facts, Reading, ReferenceRange, Result, Retrieval
+from cds.core.answer import Answer, Gap, Missing
+from cds.core.facts import Facts, Reading, Result, Retrieval
 from cds.core.truth import Truth
-from cds.core.when import Span, completed_years
+from cds.core.when import Span
+from cds.engine.limits import limits_of, upper_limits
+from cds.engine.newest import (
+    Latest,
+    all_dated_since,
+    all_of,
+    evidence_of,
+    later_than,
+    latest_of,
+    newest_of,
+)
 from cds.engine.words import amount, day, number, reading
 
 if TYPE_CHECKING:
@@ -96,7 +106,7 @@ class Lab(msgspec.Struct, frozen=True, dict=True):
         """Decide by the newest result; say which gap stands in the way where it cannot."""
         if self.any_result:
             return self._at_any_time(facts, asked)
-        latest = _latest(self.concepts, facts, asked)
+        latest = latest_of(self.concepts, facts, asked)
         if not latest.newest:
             gap = Gap.NO_VALUE if latest.skipped else Gap.NOT_RECORDED
             return self._nothing(facts, gap, latest.skipped)
@@ -104,17 +114,17 @@ class Lab(msgspec.Struct, frozen=True, dict=True):
         if (facts.bounded or several) and not self._newest_known(latest.newest, facts, asked):
             return self._cut_off(latest)
         if not latest.usable:
-            return self._unusable(latest.newest, _all(self.concepts, facts, asked)[0])
+            return self._unusable(latest.newest, all_of(self.concepts, facts, asked)[0])
         return self._agreed(latest, facts, asked)
 
     def _at_any_time(self, facts: Facts, asked: Evaluation) -> Answer:
         """Decide by every result there is."""
-        valued, skipped = _all(self.concepts, facts, asked)
+        valued, skipped = all_of(self.concepts, facts, asked)
         if not valued:
             return self._nothing(facts, Gap.NO_VALUE if skipped else Gap.NOT_RECORDED, skipped)
         if met := self._met_ever(valued, facts.patient, asked):
-            return Answer(Truth.MET, self._shown(met), _evidence(met))
-        newest = _newest(valued)
+            return Answer(Truth.MET, self._shown(met), evidence_of(met))
+        newest = newest_of(valued)
         if any(result.reading is None for result in newest):
             return self._unusable(newest, valued)
         return self._never(newest, valued, facts, asked)
@@ -139,7 +149,7 @@ class Lab(msgspec.Struct, frozen=True, dict=True):
         if not self._read_completely(facts):
             missing = (Missing(self.concepts[0], Gap.NOT_RETRIEVED),)
             says = f"no usable {self.label}; results could not be read completely"
-            return Answer(Truth.UNKNOWN, says, _evidence(results), missing)
+            return Answer(Truth.UNKNOWN, says, evidence_of(results), missing)
         return self._without(gap, results) if results else self._not_recorded
 
     @cached_property
@@ -150,7 +160,7 @@ class Lab(msgspec.Struct, frozen=True, dict=True):
     def _without(self, gap: Gap, results: Sequence[Result]) -> Answer:
         """What it means that of these results, all that there are, none can be used."""
         concept = self.concepts[0]
-        evidence = _evidence(results)
+        evidence = evidence_of(results)
         if gap is Gap.TOO_OLD:
             says = f"{self._shown(results)} is older than {self.look_back}"
         elif gap is Gap.NO_VALUE:
@@ -177,7 +187,7 @@ class Lab(msgspec.Struct, frozen=True, dict=True):
         states = {facts.retrieved("Observation", category) for category in self.categories}
         if len(states) > 1 and Retrieval.NOT_RETRIEVED in states:
             return False
-        since = _all_dated_since(newest)
+        since = all_dated_since(newest)
         if self.look_back is not None:
             first = self.look_back.before(asked.on)
             since = first if since is None else max(first, since)
@@ -203,13 +213,13 @@ class Lab(msgspec.Struct, frozen=True, dict=True):
         """
         if self.any_result:
             return not self._came_since(None, facts)
-        valued = _all(self.concepts, facts, asked)[0]
-        newest = _newest(valued) if valued else []
+        valued = all_of(self.concepts, facts, asked)[0]
+        newest = newest_of(valued) if valued else []
         usable = [result for result in valued if result.reading is not None]
-        known = (_all_dated_since(newest), _all_dated_since(_newest(usable) if usable else []))
+        known = (all_dated_since(newest), all_dated_since(newest_of(usable) if usable else []))
         return any(not self._came_since(since, facts) for since in known)
 
-    def _cut_off(self, latest: _Latest) -> Answer:
+    def _cut_off(self, latest: Latest) -> Answer:
         """A list that was cut off may hold a newer result than the newest that came."""
         says = (
             f"{self._shown(latest.newest)} {IS_NEWEST_READ} ({self._asked}); "
@@ -228,10 +238,10 @@ class Lab(msgspec.Struct, frozen=True, dict=True):
             f"{self._shown([r])} cannot be used ({_WHY[r.unusable or Gap.NO_VALUE]})" for r in bad
         )
         usable = [result for result in valued if result.reading is not None]
-        older = _newest(usable)[:1] if usable else []
+        older = newest_of(usable)[:1] if usable else []
         if older:
             says += f"; newest usable: {self._shown(older)}"
-        return Answer(Truth.UNKNOWN, says, _evidence([*bad, *older]), gaps)
+        return Answer(Truth.UNKNOWN, says, evidence_of([*bad, *older]), gaps)
 
     def _met_ever(
         self, valued: Sequence[Result], patient: Patient, asked: Evaluation
@@ -263,9 +273,9 @@ class Lab(msgspec.Struct, frozen=True, dict=True):
                 assert gap is not None  # noqa: S101 - an undecided value comes with its gap
                 says = f"{self._shown([result])} ({self._asked}): {_WHY[gap]}"
                 missing = (Missing(self.concepts[0], gap),)
-                return Answer(Truth.UNKNOWN, says, _evidence([result]), missing)
+                return Answer(Truth.UNKNOWN, says, evidence_of([result]), missing)
         usable = [result for result in valued if result.reading is not None]
-        return Answer(Truth.NOT_MET, self._shown(usable), _evidence(usable))
+        return Answer(Truth.NOT_MET, self._shown(usable), evidence_of(usable))
 
     def _read_completely(self, facts: Facts) -> bool:
         complete = all(
@@ -274,7 +284,7 @@ class Lab(msgspec.Struct, frozen=True, dict=True):
         )
         return complete and (not facts.bounded or self._came_since(None, facts))
 
-    def _agreed(self, latest: _Latest, facts: Facts, asked: Evaluation) -> Answer:
+    def _agreed(self, latest: Latest, facts: Facts, asked: Evaluation) -> Answer:
         """The answer on which all results that may be the newest agree."""
         newest, evidence, patient = latest.newest, latest.evidence, facts.patient
         first = None if self.look_back is None else self.look_back.before(asked.on)
@@ -288,7 +298,7 @@ class Lab(msgspec.Struct, frozen=True, dict=True):
             return Answer(Truth.UNKNOWN, says, evidence, (Missing(concept, Gap.DATE),))
         answers = [self._meets(result, patient, asked) for result in newest]
         says = f"{self._shown(newest)} ({self._needs_of(newest, answers, patient)})"
-        if latest.skipped and (later := _later(latest.skipped, newest[0])):
+        if latest.skipped and (later := later_than(latest.skipped, newest[0])):
             says += f"; passed over: {self._why_skipped(later)}"
         truth, gap, _ = answers[0]
         if len(answers) > 1 and any(other is not truth for other, _, _ in answers):
@@ -330,7 +340,7 @@ class Lab(msgspec.Struct, frozen=True, dict=True):
         bounds = self._bounds_for(patient)
         if not bounds[0].uln:
             return *_agree([self._compare(value, bound.value) for bound in bounds]), ()
-        highs, gap = _highs(result, patient, asked)
+        highs, gap = limits_of(result, patient, asked)
         if self.sign is Sign.ABOVE and value == _NOT_DETECTED:
             # Nothing is above no limit, whether the result carries its limit or not.
             return Truth.NOT_MET, None, highs
@@ -445,11 +455,6 @@ def _recency(result: Result, first: date | None, asked: Evaluation) -> Truth:
     return Truth.NOT_MET if when.last < first else Truth.UNKNOWN
 
 
-def upper_limits(result: Result, patient: Patient, asked: Evaluation) -> tuple[Decimal, ...]:
-    """The upper limits of normal on the result that fit the patient, in the canonical unit."""
-    return _highs(result, patient, asked)[0]
-
-
 _WHY = {
     Gap.UNIT: "its unit is not one that we can compare",
     Gap.IMPLAUSIBLE: "its magnitude is not plausible",
@@ -471,128 +476,6 @@ def _presence(value: Reading) -> Truth:
     if value.low is not None and value.low > 0:
         return Truth.MET
     return Truth.NOT_MET if value.high is not None and value.high == 0 else Truth.UNKNOWN
-
-
-class _Latest(msgspec.Struct, gc=False):
-    """The results that may be the newest with a value, and those passed over.
-
-    `usable`: each of the newest has a value that can be used.
-    """
-
-    newest: list[Result]
-    skipped: list[Result]
-    usable: bool
-    evidence: tuple[Evidence, ...]
-
-
-def _latest(concepts: tuple[str, ...], facts: Facts, asked: Evaluation) -> _Latest:
-    """Every criterion on the same lab asks this; it is worked out once."""
-    known = facts.worked_out(asked)
-    found: _Latest | None = known.get(concepts)
-    if found is None:
-        results = [r for concept in concepts for r in facts.latest(concept, asked.end)]
-        valued, skipped = _sorted(results, asked)
-        newest = _newest(valued) if len(valued) > 1 else valued
-        usable = all(result.reading is not None for result in newest)
-        found = known[concepts] = _Latest(newest, skipped, usable, _evidence(newest))
-    return found
-
-
-def _all_dated_since(results: Sequence[Result]) -> date | None:
-    """The first day on which one of the results may have been taken; None without such a day."""
-    days = [result.when.first for result in results if result.when is not None]
-    return min(days) if len(days) == len(results) > 0 else None
-
-
-def _later(skipped: Sequence[Result], newest: Result) -> list[Result]:
-    """Those of the results passed over that are later than the newest one with a value."""
-    if newest.when is None:
-        return []
-    return [s for s in skipped if s.when is not None and s.when.end > newest.when.end]
-
-
-def _all(
-    concepts: tuple[str, ...], facts: Facts, asked: Evaluation
-) -> tuple[list[Result], list[Result]]:
-    """All results with a value that are not after the evaluation instant; those passed over."""
-    return _sorted([r for concept in concepts for r in facts.results.get(concept, ())], asked)
-
-
-def _sorted(results: Sequence[Result], asked: Evaluation) -> tuple[list[Result], list[Result]]:
-    valued: list[Result] = []
-    skipped: list[Result] = []
-    for result in results:
-        if result.when is None or result.when.start <= asked.end:
-            (valued if result.skipped is None else skipped).append(result)
-    return valued, skipped
-
-
-def _evidence(results: Sequence[Result]) -> tuple[Evidence, ...]:
-    found = [
-        Evidence(r.reference, r.display, None if r.when is None else r.when.text) for r in results
-    ]
-    return tuple(found if len(found) == 1 else dict.fromkeys(found))
-
-
-def _newest(results: Sequence[Result]) -> list[Result]:
-    """The results that may be the newest: nothing is surely later than they are.
-
-    Overlapping dates cannot be put in order; there the later `issued` decides. A result without a
-    readable date may always be the newest.
-    """
-    dated = [result for result in results if result.when is not None]
-    undated = [result for result in results if result.when is None]
-    if dated:
-        latest = max(r.when.start for r in dated if r.when is not None)
-        dated = [r for r in dated if r.when is not None and r.when.end >= latest]
-    if len(dated) > 1 and all(result.issued is not None for result in dated):
-        last = max(result.issued or 0 for result in dated)
-        dated = [result for result in dated if result.issued == last]
-    return [*undated, *dated]
-
-
-def _highs(
-    result: Result, patient: Patient, asked: Evaluation
-) -> tuple[tuple[Decimal, ...], Gap | None]:
-    """The upper limits of the result's own ranges that may fit the patient; else the gap."""
-    if len(result.ranges) == 1 and not result.ranges[0].is_for_some:
-        # Nearly every result comes with one range for everybody.
-        high = result.ranges[0].high
-        return ((), Gap.UNIT) if high is None else ((high,), None)
-    fitting = [r for r in result.ranges if _fits(r, patient, result, asked)]
-    if not fitting:
-        return (), Gap.NO_RANGE
-    if patient.sex not in {"male", "female"}:
-        sexes = {r.sex for r in fitting}
-        if None not in sexes and sexes != {"male", "female"}:
-            return (), Gap.NO_RANGE
-    highs = tuple(dict.fromkeys(r.high for r in fitting if r.high is not None))
-    if len(highs) < len({r.high for r in fitting}):
-        return (), Gap.UNIT
-    return highs, None
-
-
-def _fits(limits: ReferenceRange, patient: Patient, result: Result, asked: Evaluation) -> bool:
-    """Whether a range may apply to the patient; an age that is not known does not fit."""
-    known_sex = patient.sex in {"male", "female"}
-    if limits.sex is not None and known_sex and limits.sex != patient.sex:
-        return False
-    if limits.age_low is None and limits.age_high is None:
-        return True
-    if patient.birth is None:
-        return False
-    on = min(result.when.last, asked.on) if result.when is not None else asked.on
-    if patient.birth.last > on:
-        return False
-    ages = {
-        completed_years(patient.birth.first, on),
-        completed_years(patient.birth.last, on),
-    }
-    return all(
-        (limits.age_low is None or age >= limits.age_low)
-        and (limits.age_high is None or age <= limits.age_high)
-        for age in ages
-    )
 
 
 def _times_uln(results: Sequence[Result], highs: Sequence[Decimal], limit: Decimal) -> str | None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from cds.core.answer import Evidence
 from cds.core.facts import Clinical, Condition, Course, Exposure, Procedure, Result
 from cds.core.truth import Truth
-from cds.engine.lab import Lab, upper_limits
+from cds.engine.lab import Lab
+from cds.engine.limits import upper_limits
 from cds.engine.words import amount, day, reading
 from cds.web.report.leaves import leaves, looked_at
 from cds.web.report.model import Proof
