@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 _OTHERS = frozenset({"numpy", "pandas"})
@@ -25,6 +26,8 @@ def load_lean_arrow() -> None:
     """
     if not _OTHERS.isdisjoint(sys.modules):
         return
+    # Arrow's own allocator keeps 30 MB in each process for tables of a few kB.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     hidden = _Hidden()
     sys.meta_path.insert(0, hidden)
     try:

@@ -71,8 +71,8 @@ def screen(order: Order, progress: Progress, content: Content | None = None) -> 
                 not_kept=order.not_kept,
             )
             setup = _setup(order, inputs, coverage, work)
-            _build_plan(work, count)
-            with open_plan(work, threads=1) as plan:
+            _build_plan(work)
+            with open_plan(work) as plan:
                 tallies = _evaluate(order, plan, setup, work, workers, progress)
                 counts = plan.counts()
             processes.close()  # what they hold in memory is gone before the tables are joined
@@ -101,11 +101,11 @@ def _locked(out: Path) -> Iterator[None]:
         yield
 
 
-def _build_plan(work: Path, threads: int) -> None:
+def _build_plan(work: Path) -> None:
     """Sort the index, unless an interrupted run has done so; the memory for it is given back."""
     planned = work / "planned"
     if not planned.exists():
-        with open_plan(work, threads=threads) as plan:
+        with open_plan(work) as plan:
             plan.build(work / SCAN)
         planned.touch()
 
