@@ -119,15 +119,20 @@ _unpack = msgspec.msgpack.Decoder(Batch)
 
 _STATEMENTS = (
     # 2^44 bytes are 16 TB, more than any one file; the first Patient line is the patient's place.
+    """create or replace temp table owners as
+    select patient, sum(length) as bytes, sum(lines) as lines,
+           min(file * 17592186044416 + start) filter (where person) as place
+    from runs group by patient""",
     """create or replace table people as
-    with
-      first as (select patient, min(file * 17592186044416 + start) as place
-                from runs where person group by patient),
-      size as (select patient, sum(length) as bytes from runs group by patient),
-      filled as (select patient, row_number() over (order by place) as n,
-                        sum(bytes + {each}) over (order by place) as bytes
-                 from first join size using (patient))
+    with filled as (
+      select patient, row_number() over (order by place) as n,
+             sum(bytes + {each}) over (order by place) as bytes
+      from owners where place is not null)
     select patient, n, (bytes // {batch})::integer as batch from filled order by n""",
+    """create or replace table strangers as
+    select count(*) as patients, coalesce(sum(lines), 0)::bigint as lines
+    from owners where place is null""",
+    "drop table owners",
     # A product may be made of products; `union` ends a circle of them.
     """create or replace table wanted as
     with recursive found as (
@@ -141,9 +146,6 @@ _STATEMENTS = (
     select n, file, start, length, false
     from people join wanted using (patient) join products using (product)
     order by n, file, start""",
-    """create or replace table strangers as
-    select count(distinct patient) as patients, coalesce(sum(lines), 0)::bigint as lines
-    from runs anti join people using (patient)""",
 )
 
 
