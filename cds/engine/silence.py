@@ -98,7 +98,7 @@ def _decisions(group: _Group, words: tuple[str, ...]) -> tuple[tuple[int, Decisi
     return tuple((place, known.filled_in(of, said)) for place, of, known in group.criteria)
 
 
-class TrialSilence(msgspec.Struct, frozen=True, dict=True):
+class SilentTrial(msgspec.Struct, frozen=True, dict=True):
     """What the criteria of a trial come to where the record holds none of their concepts."""
 
     of: tuple[Criterion, ...]
@@ -150,7 +150,7 @@ def with_silence(trial: Trial) -> Trial:
         msgspec.structs.replace(criterion, silence=silence_of(criterion))
         for criterion in trial.criteria
     )
-    return msgspec.structs.replace(trial, criteria=criteria, silence=TrialSilence(criteria))
+    return msgspec.structs.replace(trial, criteria=criteria, silence=SilentTrial(criteria))
 
 
 def silence_of(criterion: Criterion) -> Nothing | None:

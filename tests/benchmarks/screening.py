@@ -37,7 +37,7 @@ from cds.content.bundled import bundled_content
 from cds.core.when import Evaluation
 from cds.fhir.record import record_from_resources
 from cds.fhir.retrieved import COMPLETE, KINDS
-from tests.benchmarks.charts import DAY, TARGETS, write_export
+from tests.benchmarks.charts import DAY, HOSPITAL, write_export
 from tests.benchmarks.floor import run_floor
 
 
@@ -140,7 +140,7 @@ def main() -> None:
     asked.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     asked.add_argument("--spark", metavar="MASTER", help="also there, by the wall clock")
     asked.add_argument("--plain", action="store_true", help="also plain Spark SQL")
-    asked.add_argument("--targets", type=float, default=TARGETS, help="share with a diagnosis")
+    asked.add_argument("--targets", type=float, default=HOSPITAL, help="share with a diagnosis")
     given = asked.parse_args()
     compileall.compile_dir(str(Path(cds.__file__).parent), quiet=1)  # as an installation has it
     sys.stdout.write(
