@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cds.core.answer import Answer, Evidence, Missing
+from cds.core.answer import Answer, Evidence, Gap, Missing
 from cds.core.criterion import Characteristic
 from cds.core.truth import Truth, negate
+from cds.engine.judgement import Asking, Judgement
 from cds.engine.once import answer_of
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class AllOf(msgspec.Struct, frozen=True):
 
     def answer(self, facts: Facts, asked: Evaluation) -> Answer:
         """Decide every part, so that the reason can name all that count."""
-        return _combine([answer_of(part, facts, asked) for part in self.of], decisive=Truth.NOT_MET)
+        return _combine(self, Asking.NOW, facts, asked)
 
     def parts(self) -> Iterator[Characteristic]:
         """The parts, in order."""
@@ -40,7 +41,7 @@ class AnyOf(msgspec.Struct, frozen=True):
 
     def answer(self, facts: Facts, asked: Evaluation) -> Answer:
         """Decide every part, so that the reason can name all that count."""
-        return _combine([answer_of(part, facts, asked) for part in self.of], decisive=Truth.MET)
+        return _combine(self, Asking.NOW, facts, asked)
 
     def parts(self) -> Iterator[Characteristic]:
         """The parts, in order."""
@@ -54,35 +55,94 @@ class Not(msgspec.Struct, frozen=True):
 
     def answer(self, facts: Facts, asked: Evaluation) -> Answer:
         """Negate the part's truth; its reason, evidence and gaps stay."""
-        inner = answer_of(self.of, facts, asked)
-        return Answer(
-            negate(inner.truth),
-            inner.reason,
-            inner.evidence,
-            inner.gaps,
-            inner.changes_on,
-        )
+        return _negated(answer_of(self.of, facts, asked))
 
     def parts(self) -> Iterator[Characteristic]:
         """The one part."""
         yield self.of
 
 
-def _combine(answers: Sequence[Answer], *, decisive: Truth) -> Answer:
+def _negated(inner: Answer) -> Answer:
+    return Answer(
+        negate(inner.truth),
+        inner.reason,
+        inner.evidence,
+        inner.gaps,
+        inner.changes_on,
+    )
+
+
+def _combine(form: AllOf | AnyOf, asking: Asking, facts: Facts, asked: Evaluation) -> Answer:
     """Kleene's table for all_of (NOT_MET decides) and any_of (MET decides).
 
     The parts that decided give the reason. Where none decides alone, unknown parts do, with what
     is already settled in the way they point as evidence; where all agree, all of them do.
+    `asking` is what the statements around this one leave to its questions.
     """
+    decisive = Truth.NOT_MET if isinstance(form, AllOf) else Truth.MET
+    answers = [answer_of(part, facts, asked) for part in form.of]
     deciding = [answer for answer in answers if answer.truth is decisive]
     if deciding:
         return _joined(decisive, deciding, changes_on=_last([a.changes_on for a in deciding]))
-    unknown = [answer for answer in answers if answer.truth is Truth.UNKNOWN]
-    if unknown:
+    if any(answer.truth is Truth.UNKNOWN for answer in answers):
+        unknown = _unknown_parts(form, asking, facts, asked)
         settled = [a for a in answers if a.truth is not Truth.UNKNOWN and a.evidence]
         return _joined(Truth.UNKNOWN, [*unknown, *settled], changes_on=None)
     dates = [answer.changes_on for answer in answers if answer.changes_on is not None]
     return _joined(negate(decisive), answers, changes_on=min(dates, default=None))
+
+
+def _unknown_parts(
+    form: AllOf | AnyOf, asking: Asking, facts: Facts, asked: Evaluation
+) -> list[Answer]:
+    """The answers of the unknown parts, each with its questions as far as they may be put.
+
+    A question is put when nothing else beside it is open: its words may take for granted that the
+    rest of an all_of holds and the rest of an any_of does not. The alternatives of an any_of that
+    are statements by themselves (all_of) do not wait for one another.
+    """
+    unknown = [part for part in form.of if answer_of(part, facts, asked).truth is Truth.UNKNOWN]
+    open_gaps = [_open(part, facts, asked) for part in unknown]
+    found: list[Answer] = []
+    for place, part in enumerate(unknown):
+        beside = asking
+        if isinstance(form, AllOf) or not isinstance(part, AllOf):
+            others = (gaps for at, gaps in enumerate(open_gaps) if at != place)
+            beside = max(asking, *map(_after, others), Asking.NOW)
+        found.append(_said(part, beside, facts, asked))
+    # "If that leaves it open: ..." stands behind what may leave it open.
+    return [found[at] for at in sorted(range(len(found)), key=lambda at: not open_gaps[at])]
+
+
+def _after(gaps: Sequence[Missing]) -> Asking:
+    """How a question may be put beside what these gaps leave open."""
+    if not gaps:
+        return Asking.NOW
+    human = all(missing.gap is Gap.JUDGEMENT for missing in gaps)
+    return Asking.IF_OPEN if human else Asking.NOT_YET
+
+
+def _open(form: Characteristic, facts: Facts, asked: Evaluation) -> tuple[Missing, ...]:
+    """The gaps that keep a statement unknown, apart from its questions."""
+    answer = answer_of(form, facts, asked)
+    if answer.truth is not Truth.UNKNOWN or isinstance(form, Judgement):
+        return ()
+    if isinstance(form, AllOf | AnyOf | Not):
+        return tuple(gap for part in form.parts() for gap in _open(part, facts, asked))
+    return answer.gaps
+
+
+def _said(form: Characteristic, asking: Asking, facts: Facts, asked: Evaluation) -> Answer:
+    """The answer of a statement whose questions may be put only so far."""
+    if asking is Asking.NOW:
+        return answer_of(form, facts, asked)
+    if isinstance(form, Judgement):
+        return form.asked(asking, facts, asked)
+    if isinstance(form, AllOf | AnyOf):
+        return _combine(form, asking, facts, asked)
+    if isinstance(form, Not):
+        return _negated(_said(form.of, asking, facts, asked))
+    return answer_of(form, facts, asked)
 
 
 def _last(dates: Sequence[date | None]) -> date | None:
@@ -99,8 +159,7 @@ def _joined(truth: Truth, answers: Sequence[Answer], *, changes_on: date | None)
     evidence: dict[Evidence, None] = {}
     gaps: dict[Missing, None] = {}
     for answer in answers:
-        if answer.reason:
-            reasons[answer.reason] = None
+        _add(answer.reason, reasons)
         for one in answer.evidence:
             evidence[one] = None
         for missing in answer.gaps:
@@ -108,3 +167,12 @@ def _joined(truth: Truth, answers: Sequence[Answer], *, changes_on: date | None)
     if truth is not Truth.UNKNOWN:
         gaps = {}
     return Answer(truth, "; ".join(reasons), tuple(evidence), tuple(gaps), changes_on)
+
+
+def _add(reason: str, reasons: dict[str, None]) -> None:
+    """Add a reason, unless it stands there in whole; what it holds in whole itself gives way."""
+    if not reason or any(f"; {reason}; " in f"; {one}; " for one in reasons):
+        return
+    for one in [one for one in reasons if f"; {one}; " in f"; {reason}; "]:
+        del reasons[one]
+    reasons[reason] = None

@@ -16,6 +16,7 @@ from cds.core.truth import Truth, all_of, any_of
 from cds.core.when import Evaluation
 from cds.engine.evaluate import decide
 from cds.engine.group import AllOf, AnyOf, Not
+from cds.engine.judgement import Judgement
 
 FACTS = Facts(Patient("Patient/p"))
 ASKED = Evaluation.of(date(2026, 3, 1))
@@ -119,3 +120,66 @@ def test_a_compound_statement_ends_when_enough_of_its_parts_have(
     """any_of ends with its last true part, all_of with its first."""
     expected = None if day is None else date(2026, 3, day)
     assert form.answer(FACTS, ASKED).changes_on == expected
+
+
+def a_judge(words: str) -> Fixed:
+    """A statement about the record that a human must judge, such as an unverified entry."""
+    return Fixed(Answer(Truth.UNKNOWN, words, gaps=(Missing("x", Gap.JUDGEMENT),)))
+
+
+ASK = Judgement("A drug is taken. Is it given for this?", "X")
+OTHER = Judgement("Is it another malignancy?", "X")
+DOUBTFUL = a_judge("unverified")
+
+
+@pytest.mark.parametrize(
+    ("form", "reason"),
+    [
+        # all_of: the question takes for granted that the rest holds.
+        (AllOf((TRUE, ASK)), ASK.question),
+        (AllOf((MISSING, ASK)), "missing"),
+        (AllOf((ASK, MISSING)), "missing"),
+        (AllOf((DOUBTFUL, ASK)), f"unverified; if that leaves it open: {ASK.question}"),
+        (AllOf((ASK, DOUBTFUL)), f"unverified; if that leaves it open: {ASK.question}"),
+        (AllOf((ASK, OTHER)), f"{ASK.question}; {OTHER.question}"),
+        # any_of: that the rest does not.
+        (AnyOf((FALSE, ASK)), ASK.question),
+        (AnyOf((MISSING, ASK)), "missing"),
+        (AnyOf((DOUBTFUL, ASK)), f"unverified; if that leaves it open: {ASK.question}"),
+        (AnyOf((Not(MISSING), MISSING, ASK)), "missing"),
+        # Alternatives that stand by themselves do not wait for one another.
+        (AnyOf((MISSING, AllOf((TRUE, ASK)))), f"missing; {ASK.question}"),
+        (AnyOf((AllOf((TRUE, ASK)), AllOf((TRUE, OTHER)))), f"{ASK.question}; {OTHER.question}"),
+        # However deep the question stands.
+        (AllOf((MISSING, AnyOf((FALSE, ASK)))), "missing"),
+        (AllOf((MISSING, Not(AllOf((TRUE, ASK))))), "missing"),
+        (
+            AllOf((DOUBTFUL, AnyOf((FALSE, ASK)))),
+            f"unverified; if that leaves it open: {ASK.question}",
+        ),
+        (AllOf((AnyOf((FALSE, ASK)), AllOf((TRUE, OTHER)))), f"{ASK.question}; {OTHER.question}"),
+        (Not(AllOf((TRUE, ASK))), ASK.question),
+        (ASK, ASK.question),
+    ],
+)
+def test_a_question_takes_nothing_for_granted_that_is_not_known(
+    form: Characteristic, reason: str
+) -> None:
+    """It is put when all beside it is settled, after a human's judgement as a condition."""
+    answer = form.answer(FACTS, ASKED)
+    assert answer.truth is Truth.UNKNOWN
+    assert answer.reason == reason
+
+
+def test_a_question_that_is_left_out_is_still_a_gap() -> None:
+    """What is missing is named in full: the datum may leave the question to be answered."""
+    gaps = AllOf((MISSING, ASK)).answer(FACTS, ASKED).gaps
+    assert gaps == (Missing("anc", Gap.NOT_RECORDED), Missing("X", Gap.JUDGEMENT))
+
+
+def test_what_a_part_says_is_not_said_again_by_a_group_beside_it() -> None:
+    """Whole reasons only: what merely looks alike inside another stays."""
+    unread = a_judge("drugs could not be read")
+    form = AllOf((unread, AnyOf((unread, a_judge("begun 2025")))))
+    assert form.answer(FACTS, ASKED).reason == "drugs could not be read; begun 2025"
+    assert AllOf((a_judge("a b"), a_judge("a"))).answer(FACTS, ASKED).reason == "a b; a"
