@@ -45,6 +45,9 @@ NAME_KINDS = ("condition", "procedure", "drug")
 OTHER_DRUG_KINDS = ("name", "brand", "alone")
 ROUTES = ("local", "systemic")
 _LAB_FILE = "labs.yaml"
+_PRODUCT_FOLDER = "drug_products/"
+_FILES = (*HEADERS, _LAB_FILE, "units.tsv", "unit_factors.tsv")
+"""The files of a folder mappings/ that somebody reads; beside them, tables of drug products."""
 _UNSPECIFIED = ", unspecified"
 
 
@@ -85,6 +88,8 @@ def _read(folders: Sequence[Path], faults: list[Fault]) -> _Files:
                 continue
             data = path.read_bytes()
             name = path.relative_to(root).as_posix()
+            if not (is_read(name) or is_remark(name)):
+                faults.append(_not_read(path, name))
             digests.append(f"{name}\t{hashlib.sha256(data).hexdigest()}")
             _sort_in(files, path, name, data, faults)
     for name in HEADERS:
@@ -103,10 +108,35 @@ def _sort_in(files: _Files, path: Path, name: str, data: bytes, faults: list[Fau
         table = read_table(path, name, HEADERS[name], data, faults)
         if table is not None:
             files.tables.setdefault(name, []).append(table)
-    elif name.startswith("drug_products/") and name.endswith(".tsv"):
+    elif _is_product_table(name):
         table = read_table(path, name, PRODUCTS, data, faults)
         if table is not None:
             files.products.append(table)
+
+
+def is_read(name: str) -> bool:
+    """Whether a file below mappings/ is one of those that are read."""
+    return name in _FILES or _is_product_table(name)
+
+
+def is_remark(name: str) -> bool:
+    """Whether a file below mappings/ is for people: a README, the terms of use, an editor's copy."""
+    last = name.rpartition("/")[2]
+    return last.endswith((".md", "~")) or last in {"LICENSE", "NOTICE"}
+
+
+def _is_product_table(name: str) -> bool:
+    return name.startswith(_PRODUCT_FOLDER) and name.endswith(".tsv")
+
+
+def _not_read(path: Path, name: str) -> Fault:
+    """A file that nobody reads, such as a misspelt one: its rows would silently be missing."""
+    known = list(_FILES)
+    if did_you_mean(name.partition("/")[0] + "/", [_PRODUCT_FOLDER]):
+        known.append(f"{_PRODUCT_FOLDER}{path.stem}.tsv")
+    there = f"{', '.join(_FILES)} and {_PRODUCT_FOLDER}*.tsv"
+    cure = did_you_mean(name, known) or f"Move it out of mappings/; read are {there}."
+    return Fault(str(path), 1, f"No mapping file is called '{name}'; it would be ignored.", cure)
 
 
 def _rows(

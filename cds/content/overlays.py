@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cds.content.mappings import is_read
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -47,11 +49,9 @@ def _says(folder: Path, number: int, every: dict[str, Origin]) -> str:
     says = [f"{len(own)} trial(s)" if own else "no trial"]
     says += [f"overriding {', '.join(over)}"] if over else []
     says += [f"{', '.join(lost)} overridden by a later folder"] if lost else []
-    tables = sorted(
-        path.relative_to(folder / "mappings").as_posix()
-        for path in (folder / "mappings").rglob("*")
-        if path.is_file() and path.suffix in {".tsv", ".yaml"}
-    )
+    files = (path for path in (folder / "mappings").rglob("*") if path.is_file())
+    names = (path.relative_to(folder / "mappings").as_posix() for path in files)
+    tables = sorted(filter(is_read, names))
     if number and tables:
         says.append(f"rows of {', '.join(tables)} override earlier ones")
     elif tables:

@@ -10,6 +10,7 @@ import pytest
 from cds.content.codes import wrong_code
 from cds.content.fault import ContentFaults
 from cds.content.mappings import load_terminology
+from cds.content.overlays import overlay_report
 
 ROOT = Path(__file__).parents[2]
 DVT = "dvt\t"
@@ -181,3 +182,31 @@ def test_the_digest_does_not_depend_on_the_order_of_folders(tmp_path: Path) -> N
 def test_codes_that_cannot_exist_are_told(system: str, code: str, right: bool) -> None:  # noqa: FBT001
     """Check digits and shapes, per system."""
     assert (wrong_code(system, code) is None) is right
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [
+        ("drug.tsv", "Did you mean 'drugs.tsv'?"),
+        ("Conditions.tsv", "Did you mean 'conditions.tsv'?"),
+        ("labs.yml", "Did you mean 'labs.yaml'?"),
+        ("drugs.csv", "Did you mean 'drugs.tsv'?"),
+        ("drug_product/site.tsv", "Did you mean 'drug_products/site.tsv'?"),
+        ("drug_products/site.csv", "Did you mean 'drug_products/site.tsv'?"),
+        ("old/our_own.tsv", "Move it out of mappings/; read are systems.tsv, "),
+    ],
+)
+def test_a_file_that_nobody_reads_is_a_fault(tmp_path: Path, name: str, cure: str) -> None:
+    """A misspelt name would leave its rows out without a word."""
+    folder = site(tmp_path, name, DRUGS)
+    (said,) = says(folder)
+    where = folder / "mappings" / name
+    head = f"{where}:1: No mapping file is called '{name}'; it would be ignored. {cure}"
+    assert said.startswith(head)
+    assert f"{name} override" not in "".join(overlay_report([ROOT, folder]))
+
+
+@pytest.mark.parametrize("name", ["README.md", "NOTICE", "drugs.tsv~", ".drugs.tsv.swp"])
+def test_a_file_for_people_is_none(tmp_path: Path, name: str) -> None:
+    """Remarks on where the rows come from may stand beside them."""
+    load_terminology([ROOT, site(tmp_path, name, "Rows of our pharmacy.")])
