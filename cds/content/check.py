@@ -9,8 +9,9 @@ from cds.content.checks import CHECKS, Content
 from cds.content.fault import ContentFaults, Fault, Severity
 from cds.content.infos import concept_infos
 from cds.content.mappings import load_terminology
+from cds.content.misnamed import misnamed_files
 from cds.content.source import read_source, source_faults
-from cds.content.trials import load_trial
+from cds.content.trials import load_trial, trial_folders
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,18 +69,16 @@ def _load(
     faults: list[Fault],
 ) -> tuple[list[TrialFolder], dict[str, list[Case]]]:
     """The trials that can be read, each with its cases; faults of the others are noted."""
-    found = {
-        path.parent.name: path.parent
-        for folder in folders
-        for path in (folder / "trials").glob("*/trial.yaml")
-    }
-    if only is not None and only not in found:
-        cure = f"There are {', '.join(sorted(found)) or 'none'}."
+    found = trial_folders(folders)
+    misnamed = misnamed_files(folders, () if only is None else (only,))
+    faults += misnamed
+    if only is not None and only not in found and not misnamed:
+        cure = f"There are {', '.join(found) or 'none'}."
         faults.append(Fault("trials", 1, f"No trial is called '{only}'.", cure))
     concepts, digest = concept_infos(terminology), terminology.digest
     trials: list[TrialFolder] = []
     cases: dict[str, list[Case]] = {}
-    for name, folder in sorted(found.items()):
+    for name, folder in found.items():
         if only is not None and name != only:
             continue
         try:

@@ -120,7 +120,7 @@ def is_read(name: str) -> bool:
 
 
 def is_remark(name: str) -> bool:
-    """Whether a file below mappings/ is for people: a README, the terms of use, an editor's copy."""
+    """Whether a file below mappings/ is for people: a README, terms of use, an editor's copy."""
     last = name.rpartition("/")[2]
     return last.endswith((".md", "~")) or last in {"LICENSE", "NOTICE"}
 

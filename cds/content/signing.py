@@ -144,13 +144,33 @@ def _signatures(path: Path) -> list[SignOff]:
     return list(HeadReader(str(path), []).sign_offs(head)) if isinstance(head, Table) else []
 
 
-def _kept(folder: Path) -> dict[str, Any]:
-    """The fingerprints of earlier signatures by digest; none where the file is not ours."""
+def unreadable_fingerprints(folder: Path) -> str | None:
+    """Why signed.json, which is there, says nothing of earlier signatures; None where it does."""
     try:
         kept = json.loads((folder / FILE).read_text("utf-8"))
-    except (OSError, ValueError):
+    except FileNotFoundError:
+        return None
+    except OSError as problem:
+        return (problem.strerror or "unknown reason").lower()
+    except ValueError:
+        return "it is no JSON"
+    return None if _are_fingerprints(kept) else "it holds something else"
+
+
+def _are_fingerprints(kept: object) -> bool:
+    """Whether this is digest → part → key → fingerprint, as `sign` writes it."""
+    return isinstance(kept, dict) and all(
+        isinstance(parts, dict) and all(isinstance(prints, dict) for prints in parts.values())
+        for parts in kept.values()
+    )
+
+
+def _kept(folder: Path) -> dict[str, Any]:
+    """The fingerprints of earlier signatures by digest; none where the file is not ours."""
+    if unreadable_fingerprints(folder) is not None or not (folder / FILE).is_file():
         return {}
-    return kept if isinstance(kept, dict) else {}
+    kept: dict[str, Any] = json.loads((folder / FILE).read_text("utf-8"))
+    return kept
 
 
 def _short(text: str) -> str:

@@ -28,6 +28,9 @@ RECRUITMENT_KEYS = frozenset({"status", "recruiting", "as_of"})
 EFFECTIVE_KEYS = frozenset({"from", "until"})
 MAY_BE_TARGET_KEYS = frozenset({"findings", "except", "source"})
 SIGN_OFF_KEYS = ("role", "by", "date", "digest")
+TRIAL_ID = r"[A-Za-z0-9._-]+"
+SHORT_TITLE = 60
+"""So many characters of a short title stand on a card."""
 VERSION = r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
 _NOT_CRITERION_KEYS = frozenset({"text", "reason"})
 
@@ -120,6 +123,13 @@ class HeadReader:
             )
             self.fault(head.line_of("version"), says, cure)
         return text
+
+    def fits_on_a_card(self, head: Table, short_title: str) -> None:
+        """The short title is no longer than the cards that show it have room for."""
+        if len(short_title) > SHORT_TITLE:
+            says = f"'short_title' has {len(short_title)} characters; cards have room for"
+            cure = "Say the drug and the disease; the full title stands in 'title'."
+            self.fault(head.line_of("short_title"), f"{says} {SHORT_TITLE}.", cure)
 
     def look_back(self, head: Table) -> Span | None:
         """How long results count where a criterion does not say; None: it must say."""

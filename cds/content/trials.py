@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cds.content.fault import ContentFaults, Fault, did_you_mean
 from cds.content.forms import ConceptInfo, FormReader
+from cds.content.misnamed import misnamed_files
 from cds.content.strict_yaml import Items, Table, Value, read_yaml
 from cds.content.trial_head import (
     NO_FINDINGS,
     REQUIRED_KEYS,
+    TRIAL_ID,
     TRIAL_KEYS,
     Effective,
     HeadReader,
@@ -33,6 +36,7 @@ CRITERIA_FILES = tuple(_FILES.values())
 CRITERION_KEYS = frozenset({"id", "text", "reading", "also", "question", "routine", "status"})
 """The keys of a criterion beside those of its form."""
 STATUSES = ("reviewed", "drafted")
+CRITERION_ID = r"\S+"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ def load_trials(
         ContentFaults: every fault of every file, at once.
     """
     loaded: list[TrialFolder] = []
-    faults: list[Fault] = []
+    faults = misnamed_files(folders, only)
     for name, folder in trial_folders(folders).items():
         if only and name not in only:
             continue
@@ -166,10 +170,14 @@ class _Loader:
         ]
         texts = {key: reader.text(head, key) for key in REQUIRED_KEYS if key != "version"}
         texts["version"] = reader.version(head)
+        reader.fits_on_a_card(head, texts["short_title"])
         if texts["target"] and texts["target"] not in self.lines:
             says = f"The target diagnosis '{texts['target']}' is no criterion of this trial."
             cure = did_you_mean(texts["target"], self.lines) or "Name its id, such as I01a."
             reader.fault(head.line_of("target"), says, cure)
+        if texts["id"] and not re.fullmatch(TRIAL_ID, texts["id"], re.ASCII):
+            cure = "Write a trial's number such as NCT00000000: letters, digits, '.', '_' and '-'."
+            reader.fault(head.line_of("id"), f"'{texts['id']}' is no id of a trial.", cure)
         if texts["id"] and texts["id"] != self.folder.name:
             says = f"The id '{texts['id']}' is not the folder's name '{self.folder.name}'."
             reader.fault(head.line_of("id"), says, "Rename the one that is wrong.")
@@ -251,6 +259,10 @@ class _Loader:
         self, kind: Kind, file: str, row: Table, look_back: Span | None
     ) -> Criterion | None:
         key = self._text(row, "id", file)
+        if key and not re.fullmatch(CRITERION_ID, key):
+            # Tables of determinations hold the ids of a patient's criteria joined by spaces.
+            cure = f"Write it without spaces, such as '{''.join(key.split())}'."
+            self._fault(file, row.line_of("id"), f"'{key}' is no id of a criterion.", cure)
         if key in self.lines:
             other, line = self.lines[key]
             says = f"The id '{key}' stands at {other}:{line} already."

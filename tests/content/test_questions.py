@@ -83,9 +83,9 @@ def test_nobody_is_asked_about_what_no_list_was_read_for(criteria: dict[str, Cri
             "NCT07137884 I07b",
             ({"unrecognised_drug": "herbal mixture", "status": "active"},),
             (
-                "'herbal mixture' is not recognised; if that leaves it open: A nitrosourea was given "
-                "before and other chemotherapy less than 42 days ago. Do the 42 days count from that "
-                "chemotherapy?"
+                "'herbal mixture' is not recognised; if that leaves it open: "
+                "A nitrosourea was given before and other chemotherapy less than 42 days ago. "
+                "Do the 42 days count from that chemotherapy?"
             ),
         ),
     ],

@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from cds.content.fault import Fault, Severity
-from cds.content.signing import changed_since
+from cds.content.signing import FILE, changed_since, unreadable_fingerprints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +23,10 @@ def sign_offs(content: Content) -> Iterator[Fault]:
         file = f"trials/{loaded.trial.id}/trial.yaml"
         for entry in loaded.sign_off:
             yield from (Fault(file, 1, says, _ENTRY) for says in _incomplete(entry))
+        why = unreadable_fingerprints(loaded.folder)
+        if why is not None:
+            says = f"What was signed cannot be read: {why}."
+            yield Fault(f"trials/{loaded.trial.id}/{FILE}", 1, says, _RESTORE)
         if loaded.trial.signed_off:
             continue
         if loaded.sign_off:
@@ -33,6 +37,12 @@ def sign_offs(content: Content) -> Iterator[Fault]:
 
 
 _ENTRY = "Write '- {role: …, by: …, date: 2026-03-01, digest: sha256:…}'."
+
+
+_RESTORE = (
+    "Restore the file as 'trial-cds sign' wrote it; or delete it, and nobody can say any more what "
+    "changed since the last signature."
+)
 
 
 def _how(loaded: TrialFolder) -> str:

@@ -22,7 +22,7 @@ from cds.content.schemas.parts import (
     whole,
     word,
 )
-from cds.content.trials import CRITERION_KEYS, STATUSES
+from cds.content.trials import CRITERION_ID, CRITERION_KEYS, STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +57,7 @@ def _of_head(head: str, concepts: Mapping[str, ConceptInfo]) -> Schema:
 def _around() -> Schema:
     """The keys that a criterion has beside its form."""
     says = {
-        "id": described(pattern(r"\S+"), "its id, such as I07b; stays the same for ever"),
+        "id": described(pattern(CRITERION_ID), "its id, such as I07b; stays the same for ever"),
         "text": described(text(), "the words of the protocol, letter for letter"),
         "reading": described(text(), "how we read them, in one sentence"),
         "also": described(list_of(text(), least=1), "further quotes of the page"),

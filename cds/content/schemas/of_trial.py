@@ -19,8 +19,10 @@ from cds.content.trial_head import (
     MAY_BE_TARGET_KEYS,
     RECRUITMENT_KEYS,
     REQUIRED_KEYS,
+    SHORT_TITLE,
     SIGN_OFF_KEYS,
     SOURCE_KEYS,
+    TRIAL_ID,
     TRIAL_KEYS,
     VERSION,
 )
@@ -29,13 +31,15 @@ from cds.content.trial_head import (
 def trial_schema() -> Schema:
     """Identity, recruitment, source, sign-off, and the words that are no criterion."""
     keys = {
-        "id": described(pattern(r"[A-Za-z0-9._-]+"), "the registry's number, the folder's name"),
+        "id": described(pattern(TRIAL_ID), "the registry's number, the folder's name"),
         "version": described(
             pattern(VERSION),
             "of these criteria: the first number for a change of who can be enrolled",
         ),
         "title": described(text(), "the registry's title"),
-        "short_title": described(text(), "on cards; at most 60 characters"),
+        "short_title": described(
+            {**text(), "maxLength": SHORT_TITLE}, f"on cards; at most {SHORT_TITLE} characters"
+        ),
         "sponsor": described(text(), "the sponsor"),
         "url": described(pattern(r"https?://\S+"), "the registry's page"),
         "source": described(_source(), "what the criteria were read from"),
