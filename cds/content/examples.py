@@ -7,13 +7,16 @@ can take and which record tells two forms apart; each is a list of facts that a 
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, timedelta
 from itertools import chain, combinations, product
 from typing import TYPE_CHECKING
 
 from cds.content.given import GivenReader
 from cds.content.strict_yaml import Items, Table
+from cds.core.criterion import Status
 from cds.core.when import Evaluation
+from cds.engine.evaluate import decide
 from cds.engine.finding import Finding
 from cds.engine.judgement import Judgement
 from cds.engine.lab import Lab
@@ -26,11 +29,14 @@ if TYPE_CHECKING:
 
     from cds.core.criterion import Characteristic, Criterion
     from cds.core.facts import Facts
+    from cds.core.terminology import Terminology
     from cds.core.when import Span
     from cds.engine.window import Window
 
     Row = Mapping[str, str]
     Option = tuple[Row, ...]
+    Promise = tuple[str, str]
+    """A status, and the day that it clears on, "never", or empty where it does not fail."""
 
 AS_OF = date(2026, 3, 1)
 ASKED = Evaluation.of(AS_OF, UTC)
@@ -38,6 +44,7 @@ _HIGH = 40  # the upper limit of normal of example results
 _TOGETHER = 3  # so many subjects vary at a time
 _MOST = 4000  # so many records are tried for one criterion
 _DAY = timedelta(days=1)
+_DRUG = re.compile(r"medication: (\w+), drug: drug (\d+)")
 
 
 def examples(criterion: Criterion) -> Iterator[tuple[Option, Facts]]:
@@ -71,6 +78,39 @@ def in_yaml(rows: Option) -> str:
     return f"[{', '.join(parts)}]"
 
 
+def named(record: str, terminology: Terminology) -> str:
+    """A record with drugs of its class in place of "drug 1" and "drug 2"."""
+    for concept, number in _DRUG.findall(record):
+        names = _members(concept, terminology)
+        name = names[(int(number) - 1) % len(names)]
+        record = record.replace(f"{concept}, drug: drug {number}", f"{concept}, drug: {name}")
+    return record
+
+
+def _members(concept: str, terminology: Terminology) -> list[str]:
+    """The drugs whose membership in a class is verified, in the order of their list."""
+    return [
+        name
+        for name in terminology.lists.ingredients
+        if (drug := terminology.drug_text(name)) is not None
+        and drug.ingredients == (name,)
+        and any(mark.decides for mark in drug.marks.get(concept, ()))
+    ]
+
+
+def facts_with(criterion: Criterion, record: str) -> Facts:
+    """The facts of one of a criterion's example records, as `in_yaml` wrote it."""
+    return next(facts for rows, facts in examples(criterion) if in_yaml(rows) == record)
+
+
+def promised(criterion: Criterion, facts: Facts) -> Promise:
+    """What a criterion comes to, as a case promises it."""
+    decision = decide(criterion, facts, ASKED)
+    day = decision.clears_on
+    clears = "" if decision.status is not Status.FAIL else "never" if day is None else str(day)
+    return decision.status.value, clears
+
+
 def _quoted(value: str) -> str:
     """A value with the quotes that YAML needs, such as those of 2 {score}."""
     return f'"{value}"' if any(sign in value for sign in "{}[],:#&*!|>") else value
@@ -79,14 +119,19 @@ def _quoted(value: str) -> str:
 def _combined(subjects: Sequence[Sequence[Option]]) -> Iterator[Option]:
     """Few subjects vary at a time; the others are absent, or all as their statement wants them."""
     yield ()
-    full = [options[0] for options in subjects]
+    # What was not read, or recognised, meets no statement: it varies, and else is not there.
+    full = [() if _is_lacking(options[0]) else options[0] for options in subjects]
     for count in range(1, min(_TOGETHER, len(subjects)) + 1):
         for chosen in combinations(range(len(subjects)), count):
             for options in product(*(subjects[index] for index in chosen)):
                 yield tuple(chain.from_iterable(options))
-                others = [o for index, o in enumerate(full) if index not in chosen]
+                others = [o for index, o in enumerate(full) if o and index not in chosen]
                 if others:
                     yield tuple(chain.from_iterable([*others, *options]))
+
+
+def _is_lacking(rows: Option) -> bool:
+    return any(key in row for row in rows for key in ("not_read", "unrecognised_drug"))
 
 
 def _subjects(form: Characteristic) -> dict[str, list[Option]]:

@@ -54,7 +54,6 @@ def read_yaml(path: Path, shown_as: str | None = None) -> Value:
     name = shown_as or str(path)
     try:
         text = path.read_text("utf-8")
-        root = yaml.compose(text, Loader=type_of_loader)
     except OSError as problem:
         why = (problem.strerror or "unknown reason").lower()
         fault = Fault(name, 1, f"The file cannot be read: {why}.", "Add it, or let it be read.")
@@ -63,16 +62,30 @@ def read_yaml(path: Path, shown_as: str | None = None) -> Value:
         raise ContentFaults(
             [Fault(name, 1, "The file is not UTF-8.", "Save it as UTF-8.")]
         ) from None
+    try:
+        root = yaml.compose(text, Loader=type_of_loader)
     except yaml.MarkedYAMLError as problem:
-        mark = problem.problem_mark or problem.context_mark
-        line = mark.line + 1 if mark else 1
-        cure = "Quote a text that holds ': ' or begins with a sign such as > or ≥."
-        raise ContentFaults([Fault(name, line, f"Not YAML: {problem.problem}.", cure)]) from None
+        raise ContentFaults([_not_yaml(name, text, problem)]) from None
     faults: list[Fault] = []
     value = None if root is None else _value(root, name, faults)
     if faults:
         raise ContentFaults(faults)
     return value
+
+
+def _not_yaml(name: str, text: str, problem: yaml.MarkedYAMLError) -> Fault:
+    """Where the parser stopped, and the likely cure."""
+    mark = problem.problem_mark or problem.context_mark
+    line = mark.line + 1 if mark else 1
+    cure = "Quote a text that holds ': ' or begins with a sign such as > or ≥."
+    if mark and any(map(_at_tab, text.splitlines()[mark.line : line])):
+        cure = "Replace the tabs at the beginning of the line by spaces."
+    return Fault(name, line, f"Not YAML: {problem.problem}.", cure)
+
+
+def _at_tab(line: str) -> bool:
+    """Whether a line is indented by tabs, which YAML forbids."""
+    return "\t" in line[: len(line) - len(line.lstrip(" \t-"))]
 
 
 def _value(node: yaml.Node, name: str, faults: list[Fault]) -> Value:

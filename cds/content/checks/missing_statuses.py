@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cds.content.examples import ASKED, examples, in_yaml
+from cds.content.examples import ASKED, examples, in_yaml, named
 from cds.content.fault import Fault
 from cds.content.mutants import only_judgement
 from cds.core.criterion import Status
@@ -35,7 +35,8 @@ def missing_statuses(content: Content) -> Iterator[Fault]:
         }
         for status, example in _reached(criterion, wanted).items():
             says = f"{criterion.id} can be {status.value}, and no case says when."
-            cure = f"Add one to {_folder(file)}/cases, for example with given: {example}."
+            given = named(example, content.terminology)
+            cure = f"Add one to {_folder(file)}/cases, for example with given: {given}."
             yield Fault(file, line, says, cure)
 
 

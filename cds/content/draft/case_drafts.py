@@ -6,11 +6,10 @@ sentence and agrees that the protocol means it so.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from cds.content.cases import load_cases
-from cds.content.examples import AS_OF, ASKED, examples, in_yaml
+from cds.content.examples import AS_OF, ASKED, examples, facts_with, in_yaml, named, promised
 from cds.content.mutants import only_judgement, survivors
 from cds.core.criterion import Status
 from cds.engine.evaluate import decide
@@ -19,17 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from cds.content.examples import Promise
     from cds.content.forms import ConceptInfo
     from cds.content.trials import TrialFolder
     from cds.core.criterion import Criterion
-    from cds.core.facts import Facts
     from cds.core.terminology import Terminology
 
-    _Promise = tuple[str, str]
-    """A status, and the day that it clears on, "never", or empty where it does not fail."""
-
 _ROUNDS = 12
-_DRUG = re.compile(r"medication: (\w+), drug: drug (\d+)")
 _HEAD = f"""\
 # Drafted from the forms themselves. Read each one: does the protocol mean it so? Where it does not,
 # correct the criterion and the case; where it does, give the case a sentence of your own.
@@ -49,7 +44,7 @@ def write_cases(
         ContentFaults: a case file of the trial cannot be read.
     """
     path = _free(loaded.folder / "cases")
-    found: dict[tuple[str, str], _Promise] = {}
+    found: dict[tuple[str, str], Promise] = {}
     for _ in range(_ROUNDS):
         wanted = _wanted(loaded, concepts, found)
         if not wanted:
@@ -57,7 +52,7 @@ def write_cases(
         found |= wanted
         path.parent.mkdir(exist_ok=True)
         cases = [
-            _case(key, _named(record, terminology), found[key, record]) for key, record in found
+            _case(key, named(record, terminology), found[key, record]) for key, record in found
         ]
         path.write_text(_HEAD + "".join(cases), "utf-8")
     return (path if found else None), len(found)
@@ -74,73 +69,39 @@ def _free(folder: Path) -> Path:
 def _wanted(
     loaded: TrialFolder,
     concepts: Mapping[str, ConceptInfo],
-    found: Mapping[tuple[str, str], _Promise],
-) -> dict[tuple[str, str], _Promise]:
+    found: Mapping[tuple[str, str], Promise],
+) -> dict[tuple[str, str], Promise]:
     """(criterion, record) → promise of the cases that are lacking now."""
     cases = load_cases(loaded, concepts)
     reviewed = [
         one for one in loaded.trial.criteria if one.reviewed and not only_judgement(one.form)
     ]
-    wanted: dict[tuple[str, str], _Promise] = {}
+    wanted: dict[tuple[str, str], Promise] = {}
     for one in reviewed:
-        promised = {case.expect.get(one.id) for case in cases}
-        lacking = {status for status in Status if status.value not in promised}
+        there = {case.expect.get(one.id) for case in cases}
+        lacking = {status for status in Status if status.value not in there}
         wanted |= _reaching(one, lacking)
     if not wanted:
         by_id = {one.id: one for one in reviewed}
         for mutant, record in survivors(loaded.trial, cases):
             if record is not None and mutant.criterion.id in by_id:
-                promise = _promise_of(by_id[mutant.criterion.id], record)
-                wanted[mutant.criterion.id, record] = promise
+                one = by_id[mutant.criterion.id]
+                wanted[one.id, record] = promised(one, facts_with(one, record))
     return {key: promise for key, promise in wanted.items() if key not in found}
 
 
-def _reaching(criterion: Criterion, lacking: set[Status]) -> dict[tuple[str, str], _Promise]:
+def _reaching(criterion: Criterion, lacking: set[Status]) -> dict[tuple[str, str], Promise]:
     """The simplest record for each of the statuses that can be reached."""
-    found: dict[tuple[str, str], _Promise] = {}
+    found: dict[tuple[str, str], Promise] = {}
     for rows, facts in examples(criterion) if lacking else ():
         status = decide(criterion, facts, ASKED).status
         if status in lacking:
             lacking = lacking - {status}
-            found[criterion.id, in_yaml(rows)] = _promise(criterion, facts)
+            found[criterion.id, in_yaml(rows)] = promised(criterion, facts)
     return found
 
 
-def _promise_of(criterion: Criterion, record: str) -> _Promise:
-    """What a criterion comes to with one of its example records."""
-    return next(
-        _promise(criterion, facts) for rows, facts in examples(criterion) if in_yaml(rows) == record
-    )
-
-
-def _promise(criterion: Criterion, facts: Facts) -> _Promise:
-    decision = decide(criterion, facts, ASKED)
-    day = decision.clears_on
-    clears = "" if decision.status is not Status.FAIL else "never" if day is None else str(day)
-    return decision.status.value, clears
-
-
-def _named(record: str, terminology: Terminology) -> str:
-    """A record with drugs of its class in place of "drug 1" and "drug 2"."""
-    for concept, number in _DRUG.findall(record):
-        names = _members(concept, terminology)
-        name = names[(int(number) - 1) % len(names)]
-        record = record.replace(f"{concept}, drug: drug {number}", f"{concept}, drug: {name}")
-    return record
-
-
-def _members(concept: str, terminology: Terminology) -> list[str]:
-    """The drugs whose membership in a class is verified, in the order of their list."""
-    return [
-        name
-        for name in terminology.lists.ingredients
-        if (drug := terminology.drug_text(name)) is not None
-        and drug.ingredients == (name,)
-        and any(mark.decides for mark in drug.marks.get(concept, ()))
-    ]
-
-
-def _case(key: str, record: str, promise: _Promise) -> str:
+def _case(key: str, record: str, promise: Promise) -> str:
     status, clears = promise
     words = record.strip("[]").replace("{", "").replace("}", "") or "nothing recorded"
     name = f"{key} is {status} with {words}".replace('"', "'")

@@ -79,3 +79,51 @@ def test_no_fault_of_a_thoroughly_wrong_trial_is_without_a_cure(faults: Checked)
     )
     assert len(found) >= 6
     assert [str(fault) for fault in found if not fault.try_this.strip()] == []
+
+
+QTC = """\
+  - id: I08
+    text: QTc at most 450 ms in men, 470 ms in women.
+    reading: The newest QTc.
+    lab: qtc
+    at_most: {male: 450 ms, female: 470 ms}
+"""
+RADIATION = """\
+  - id: I07
+    text: Radiotherapy at least 28 days ago.
+    reading: Radiotherapy at least 28 days ago; the 28th day is enough.
+    procedure: radiotherapy
+    at_least_after: 28 days
+"""
+
+
+def test_the_case_that_a_window_lacks_can_be_pasted(faults: Checked) -> None:
+    """Where two windows give the same status, only the day on which it clears tells them apart."""
+    inclusion = ("    at_least: 1.5 10*9/L\n", f"    at_least: 1.5 10*9/L\n{RADIATION}")
+    shorter = [str(one) for one in faults(inclusion=inclusion) if "a day shorter" in one.says]
+    wanted = next(one for one in shorter if "I07" in one)
+    assert "clears_on: {I07: 2026-03-29}" in wanted
+    _, _, case = wanted.partition("Add a case, if this is right: ")
+    pasted = f"  - {{name: irradiated, {case.removesuffix('.')}}}\n"
+    after = faults(inclusion=inclusion, cases=("cases:\n", f"cases:\n{pasted}"))
+    assert not [one for one in after if "I07" in one.says and "a day shorter" in one.says]
+    assert not [one for one in after if "irradiated" in one.says]
+
+
+def test_an_example_names_no_list_that_was_not_read_beside_what_it_is_about(
+    faults: Checked,
+) -> None:
+    """Only where the unread list is what decides."""
+    added = f"    at_least: 1.5 10*9/L\n{QTC}"
+    found = faults(inclusion=("    at_least: 1.5 10*9/L\n", added))
+    cures = [one.try_this for one in found if one.says.startswith("I08") and "470 ms" in one.says]
+    assert cures
+    assert not [one for one in cures if "not_read" in one]
+
+
+@pytest.mark.parametrize("indented", ["\tlook_back: 28 days", " \tlook_back: 28 days"])
+def test_a_tab_is_called_a_tab(faults: Checked, indented: str) -> None:
+    """YAML's own words do not say it everywhere."""
+    found = [str(one) for one in faults(trial=("look_back: 28 days", indented))]
+    assert "trial.yaml:10: Not YAML: " in found[0]
+    assert found[0].endswith("Replace the tabs at the beginning of the line by spaces.")
