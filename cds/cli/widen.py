@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cds.cli.site import load, read, settings_of_site, sign_in_options, stop, today, token_of
+
+if TYPE_CHECKING:
+    from cds.fhir.terminology_server import Answers
 
 
 @click.command()
@@ -68,6 +71,7 @@ def widen(
             sorted({one.code for one in asked}),
             seen,
         )
+        _refuse_no_answer(base, answers)
         below = {code: found.codes for code, found in answers.below.items()}
         added, refused = widening.additions(terminology, asked, below)
         versions = {code: found.version for code, found in answers.below.items()}
@@ -90,3 +94,10 @@ def widen(
     click.echo(f"{len(added)} row(s) in {out}" if added else "Nothing to add; no file is written.")
     if answers.lost:
         raise SystemExit(1)
+
+
+def _refuse_no_answer(base: str, answers: Answers) -> None:
+    """Stop where nothing was answered; the reasons are alike then, and the first speaks for all."""
+    if answers.lost and not answers.below:
+        why = next(iter(answers.lost.values()))
+        stop(f"--terminology {base}: {why}; none of {len(answers.lost)} codes was widened.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -281,4 +282,17 @@ def test_a_wrong_argument_is_one_sentence(
     result = run("--terminology", base, "--out", str(tmp_path / "out"), *words)
     assert result.exit_code == 2
     assert says in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_server_that_cannot_be_reached_is_one_sentence(tmp_path: Path) -> None:
+    """Not one line for each of hundreds of codes, of which none was answered."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens there
+        base = f"http://127.0.0.1:{taken.getsockname()[1]}/r4"
+        result = run("--terminology", base, "--out", str(tmp_path / "out"))
+    assert result.exit_code == 2
+    (said,) = result.output.splitlines()
+    assert said.startswith(f"trial-cds: --terminology {base}: the FHIR server cannot be reached; ")
+    assert said.endswith(" codes was widened.")
     assert not (tmp_path / "out").exists()
