@@ -10,6 +10,7 @@ from cds.cli.site import Day, content_folders, load, settings_of_site, stop, tod
 
 if TYPE_CHECKING:
     from datetime import date
+    from pathlib import Path
 
 
 @click.command()
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 def sign(trial: str, role: str, by: str, day: date | None, *, yes: bool) -> None:
     """Sign a trial's criteria off, after reading its review page to the end.
 
+    The page, README.md in the trial's folder, must be the one that 'review --write' writes today.
     The entry in trial.yaml holds the digest of the criteria, the target, the look-back and all
     mappings. When one of them changes, the sign-off is stale, and cards and pages say so.
 
@@ -30,6 +32,7 @@ def sign(trial: str, role: str, by: str, day: date | None, *, yes: bool) -> None
     """
     from cds.content.check import check_content, is_sound
     from cds.content.fault import ContentFaults
+    from cds.content.signing import refuse_drafts
     from cds.content.signing import sign as write
     from cds.content.trial_head import SignOff
 
@@ -43,6 +46,11 @@ def sign(trial: str, role: str, by: str, day: date | None, *, yes: bool) -> None
     wrong = [f for f in faults if not is_sound([f]) and not (f.file == stale and _is_stale(f.says))]
     if wrong:
         stop(f"{wrong[0]} ({len(wrong)} fault(s) in all; 'trial-cds check --trial {trial}')")
+    try:
+        refuse_drafts(loaded)
+    except ContentFaults as problem:
+        stop(str(problem.faults[0]))
+    _refuse_other_page(trial)
     what = f"{trial} version {loaded.trial.version}, {len(loaded.trial.criteria)} criteria"
     if not yes:
         asked = f"Did {by.strip()} read the review page of {what} to its end?"
@@ -63,15 +71,39 @@ def sign(trial: str, role: str, by: str, day: date | None, *, yes: bool) -> None
     click.echo(f"{what}: signed by {entry.by} ({entry.role}) on {when}; {path.name} says so.")
 
 
+def _refuse_other_page(trial: str) -> None:
+    """Stop where the page that people read is not the one of what would be signed."""
+    path, page = _page(trial)
+    try:
+        shown = path.read_text("utf-8")
+    except FileNotFoundError:
+        wrong = "is not there"
+    except (OSError, UnicodeDecodeError):
+        wrong = "cannot be read"
+    else:
+        if shown == page:
+            return
+        wrong = "is not the one of today's criteria"
+    stop(
+        f"the review page {path} {wrong}; write it with 'trial-cds review {trial} --write', "
+        "read it to its end, then sign."
+    )
+
+
 def _page_anew(trial: str) -> None:
-    """The review page beside the criteria, if one is kept there, shows who signed."""
+    """The review page beside the criteria shows who signed."""
+    path, page = _page(trial)
+    path.write_text(page, "utf-8")
+
+
+def _page(trial: str) -> tuple[Path, str]:
+    """Where the review page of a trial stands, and what it must say today."""
     from cds.content.review import review_pages
 
     settings = settings_of_site()
     content = load(settings, [trial])
-    for path, page in review_pages(content_folders(settings), content.terminology, content.folders):
-        if path.is_file():
-            path.write_text(page, "utf-8")
+    ((path, page),) = review_pages(content_folders(settings), content.terminology, content.folders)
+    return path, page
 
 
 def _is_stale(says: str) -> bool:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 FILE = "signed.json"
 _CRITERIA = ("inclusion.yaml", "exclusion.yaml")
 _LENGTH = 16
+_MOST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +89,8 @@ def sign(loaded: TrialFolder, terminology: Terminology, entry: SignOff) -> Path:
             written so that it says this.
     """
     path = loaded.folder / "trial.yaml"
-    name = f"trials/{loaded.trial.id}/trial.yaml"
-    drafts = [criterion.id for criterion in loaded.trial.criteria if not criterion.reviewed]
-    if drafts:
-        says = (
-            f"{len(drafts)} criteria are drafts ({', '.join(drafts[:5])}…); nobody can sign them."
-        )
-        cure = "Review each, then remove 'status: drafted' or write 'status: reviewed'."
-        raise ContentFaults([Fault(name, 1, says.replace("…", "…" * (len(drafts) > 5)), cure)])  # noqa: PLR2004
+    name = _name(loaded)
+    refuse_drafts(loaded)
     old = path.read_text("utf-8")
     wanted = [*loaded.sign_off, entry]
     replace_file(path, _with_entry(old, entry))
@@ -108,6 +103,24 @@ def sign(loaded: TrialFolder, terminology: Terminology, entry: SignOff) -> Path:
     text = json.dumps(kept, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
     replace_file(loaded.folder / FILE, text)
     return path
+
+
+def refuse_drafts(loaded: TrialFolder) -> None:
+    """Nobody signs what nobody has reviewed.
+
+    Raises:
+        ContentFaults: criteria are drafts.
+    """
+    drafts = [criterion.id for criterion in loaded.trial.criteria if not criterion.reviewed]
+    if drafts:
+        shown = ", ".join(drafts[:_MOST]) + ("…" if len(drafts) > _MOST else "")
+        says = f"{len(drafts)} criteria are drafts ({shown}); nobody can sign them."
+        cure = "Review each, then remove 'status: drafted' or write 'status: reviewed'."
+        raise ContentFaults([Fault(_name(loaded), 1, says, cure)])
+
+
+def _name(loaded: TrialFolder) -> str:
+    return f"trials/{loaded.trial.id}/trial.yaml"
 
 
 def _with_entry(text: str, entry: SignOff) -> str:

@@ -55,7 +55,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return place
 
 
-def sign(*more: str, name: str = "Dr A. Bee", day: str = "2026-03-02") -> Result:
+def write_page() -> None:
+    """Write the review page of the trial as it is now."""
+    done = CliRunner().invoke(main, ["review", TRIAL, "--write"])
+    assert done.exit_code == 0, done.output
+
+
+def sign(*more: str, name: str = "Dr A. Bee", day: str = "2026-03-02", page: bool = True) -> Result:
+    """Sign the trial, after writing its review page; `page` False: as it lies there."""
+    if page:
+        write_page()
     words = ["sign", TRIAL, "--role", "principal investigator", "--name", name, "--date", day]
     return CliRunner().invoke(main, [*words, *more])
 
@@ -135,20 +144,20 @@ def test_the_report_of_a_screening_names_only_who_signed_today_s_criteria(folder
 
 
 def test_two_people_may_sign_and_a_page_that_is_kept_names_both(folder: Path) -> None:
-    (folder / "README.md").write_text("an older page", "utf-8")
     sign("--yes")
-    done = sign("--yes", name="Ms C. Dee")
+    done = sign("--yes", name="Ms C. Dee", page=False)
     assert done.exit_code == 0, done.output
     page = (folder / "README.md").read_text("utf-8")
     assert "Reviewed: the criteria and value sets are those that were signed." in page
     assert page.index("Dr A. Bee") < page.index("Ms C. Dee")
-    again = sign("--yes", name="Ms C. Dee")
+    again = sign("--yes", name="Ms C. Dee", page=False)
     assert (again.exit_code, again.stderr) == (
         2, "trial-cds: this sign-off stands there already.\n",
     )  # fmt: skip
 
 
 def test_nobody_signs_without_saying_that_the_page_was_read(folder: Path) -> None:
+    write_page()
     done = CliRunner().invoke(
         main, ["sign", TRIAL, "--role", "pharmacist", "--name", "Dr A. Bee"], input="n\n"
     )
@@ -156,12 +165,41 @@ def test_nobody_signs_without_saying_that_the_page_was_read(folder: Path) -> Non
     assert (folder / "trial.yaml").read_text("utf-8") == HEAD
 
 
+@pytest.mark.parametrize(
+    ("page", "wrong"),
+    [(None, "is not there"), (b"\xff", "cannot be read"), (b"# NCT00000000", "is not the one of")],
+)
+def test_nobody_signs_what_another_page_showed(
+    folder: Path, page: bytes | None, wrong: str
+) -> None:
+    """Neither by --yes, nor is it asked whether a page was read that is not there."""
+    if page is not None:
+        (folder / "README.md").write_bytes(page)
+    for done in (sign("--yes", page=False), sign(page=False)):
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert f"the review page {folder / 'README.md'} {wrong}" in done.stderr
+        assert f"; write it with 'trial-cds review {TRIAL} --write'" in done.stderr
+        assert "Did Dr A. Bee" not in done.stderr
+    assert (folder / "trial.yaml").read_text("utf-8") == HEAD
+    assert (folder / "README.md").is_file() == (page is not None)
+
+
+def test_a_form_that_changed_after_the_page_was_written_is_not_signed(folder: Path) -> None:
+    write_page()
+    path = folder / "inclusion.yaml"
+    path.write_text(INCLUSION.replace("Willing?", "Willing and able?"), "utf-8")
+    assert "is not the one of today's criteria" in sign("--yes", page=False).stderr
+    write_page()
+    assert sign("--yes", page=False).exit_code == 0
+
+
 def test_drafts_and_faults_cannot_be_signed(folder: Path) -> None:
     path = folder / "exclusion.yaml"
     path.write_text(EXCLUSION.replace("reading: r", "reading: r, status: drafted"), "utf-8")
     assert "1 criteria are drafts (E01); nobody can sign them." in sign("--yes").stderr
     path.write_text(EXCLUSION.replace("review: Unfit?", "finding: dvtt, when: ever"), "utf-8")
-    assert "No concept is called 'dvtt'. Did you mean 'dvt'?" in sign("--yes").stderr
+    told = sign("--yes", page=False).stderr
+    assert "No concept is called 'dvtt'. Did you mean 'dvt'?" in told
     assert not (folder / "signed.json").exists()
 
 
