@@ -23,6 +23,7 @@ from cds.fhir.search import MEDICATION_TYPES, NARROWING, Search, only_undated, s
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
+    from cds.fhir.backend import SmartConfiguration
     from cds.fhir.search import Fetched
     from cds.fhir.server import FhirConnection
 
@@ -231,6 +232,8 @@ def _sign_in(connection: FhirConnection) -> Finding:
     try:
         configuration = smart_configuration(connection.read(CONFIGURATION))
     except (FhirFault, SignInFault):
+        configuration = None
+    if configuration is None or not _for_backends(configuration):
         means = "evaluate --fhir needs --token-file where a token is needed; hooks bring their own"
         return Finding(what, Verdict.FINE, "not offered", means)
     offered = configuration.token_endpoint_auth_signing_alg_values_supported
@@ -239,6 +242,18 @@ def _sign_in(connection: FhirConnection) -> Finding:
         return Finding(what, Verdict.FINE, ", ".join(offered or ["offered"]), "", setting)
     means = "evaluate --fhir signs with RS384 or ES384; use --token-file"
     return Finding(what, Verdict.GAP, ", ".join(offered), means)
+
+
+def _for_backends(configuration: SmartConfiguration) -> bool:
+    """Whether a program may sign in by itself with a key; what a server leaves out it may do.
+
+    The page is also there where only people sign in, such as for launches from the EHR.
+    """
+    grants = configuration.grant_types_supported
+    methods = configuration.token_endpoint_auth_methods_supported
+    return (grants is None or "client_credentials" in grants) and (
+        methods is None or "private_key_jwt" in methods
+    )
 
 
 def _tried(fetched: Fetched) -> Finding:

@@ -198,6 +198,30 @@ def test_research_records_come_with_their_setting() -> None:
     assert checked(claiming({"rest": []}))["research records"].found == "none"
 
 
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        ({}, "offered"),
+        ({"grant_types_supported": ["authorization_code", "client_credentials"]}, "offered"),
+        # What the demo's endpoint says, where only people sign in.
+        ({"grant_types_supported": ["authorization_code"]}, "not offered"),
+        ({"token_endpoint_auth_methods_supported": ["client_secret_basic"]}, "not offered"),
+        ({"token_endpoint_auth_signing_alg_values_supported": ["ES384"]}, "ES384"),
+        ({"token_endpoint_auth_signing_alg_values_supported": ["RS256"]}, "RS256"),
+    ],
+)
+def test_a_sign_in_of_programs_is_offered_only_where_it_would_work(
+    more: dict[str, Any], found: str
+) -> None:
+    """What is shown as the thing to call must not be refused by the same page."""
+    app = claiming({})
+    page = {"token_endpoint": "https://example.org/token"} | more
+    app.add_url_rule("/fhir/.well-known/smart-configuration", "smart", lambda: page)
+    line = checked(app)["SMART Backend Services"]
+    assert line.found == found
+    assert bool(line.setting) == (found in {"offered", "ES384"})
+
+
 def test_a_patient_whom_nobody_knows_stops_the_check() -> None:
     found = checked(create_fhir_app(chart()), patient="nobody")
     assert found["tried: Patient"].verdict is Verdict.STOP
