@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cds.content.trials import TrialFolder
     from cds.core.facts import Facts
     from cds.core.when import Evaluation
+    from cds.fhir.record import Record
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -30,7 +31,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     "--patients",
     type=_FOLDER,
     metavar="DIR",
-    help="Folders with a bundle.json each, in place of the invented patients.",
+    help="FHIR Bundles, *.json or */bundle.json, in place of the invented patients.",
 )
 @click.option("--all", "every", is_flag=True, help="List every answer that changes.")
 def diff(  # noqa: PLR0913 - each is one option
@@ -52,6 +53,7 @@ def diff(  # noqa: PLR0913 - each is one option
       trial-cds diff before/trials/NCT00000000 our-content/trials/NCT00000000
       trial-cds diff content-2026-02 content-2026-03
     """
+    from cds.content.bundled import bundled_fixtures
     from cds.content.changed_sets import changed_sets
     from cds.content.diff import as_text
     from cds.content.diff import diff as compared
@@ -59,6 +61,8 @@ def diff(  # noqa: PLR0913 - each is one option
     settings = settings_of_site()
     asked = evaluation_on(settings, on)
     site = content_folders(settings)
+    invented = patients is None
+    people = _people(bundled_fixtures() if patients is None else patients)
     before, after = _content(old, site), _content(new, site)
     one = {folder.trial.id: folder for folder in before.folders}
     other = {folder.trial.id: folder for folder in after.folders}
@@ -73,17 +77,41 @@ def diff(  # noqa: PLR0913 - each is one option
             click.echo(f"{name}: new, version {other[name].trial.version}.")
         else:
             was, now = one[name], other[name]
-            answers = list(_answers(was, now, before, after, asked, patients))
+            answers = list(_answers(was, now, before, after, asked, people))
             # The invented patients first, then those whose verdict changes.
             differ = sorted(
                 (answer for answer in answers if answer[1]),
                 key=lambda answer: (answer[0].startswith("case"), "overall" not in answer[1][0]),
             )
             most = len(differ) if every else 20
-            click.echo(as_text(compared(was, now, after.labels), differ, len(answers), most))
+            who = f"{len(people)} {'invented patients' if invented else 'patient(s)'}"
+            who = f"{len(answers) - len(people)} cases and {who}"
+            click.echo(as_text(compared(was, now, after.labels), differ, who, most))
             used = {key for keys in now.concepts.values() for key in keys}
             for says in changed_sets(before.terminology, after.terminology, used):
                 click.echo(f"Codes: {says}")
+
+
+def _people(folder: Path) -> dict[str, Record]:
+    """The patients of a folder by name: each a Bundle, as NAME.json or NAME/bundle.json."""
+    from cds.fhir.record import UnusableInput, record_from_bundle
+
+    found = {path.stem: path for path in folder.glob("*.json")}
+    found |= {path.parent.name: path for path in folder.glob("*/bundle.json")}
+    if not found:
+        stop(
+            f"--patients: {folder} holds no patient; put FHIR Bundles there, each as NAME.json or "
+            "as NAME/bundle.json."
+        )
+    people: dict[str, Record] = {}
+    for name, path in sorted(found.items()):
+        try:
+            people[name] = record_from_bundle(path.read_bytes())
+        except UnusableInput as problem:
+            stop(f"--patients: {path}: {problem}")
+        except OSError as problem:
+            stop(f"--patients: {path} cannot be read: {(problem.strerror or 'unknown').lower()}.")
+    return people
 
 
 def _content(folder: Path, site: list[Path]) -> Content:
@@ -122,16 +150,14 @@ def _answers(  # noqa: PLR0913 - two versions, who is asked about, and when
     before: Content,
     after: Content,
     asked: Evaluation,
-    patients: Path | None,
+    people: dict[str, Record],
 ) -> Iterator[tuple[str, list[str]]]:
     """Every case of both versions and every patient, with the answers that differ."""
-    from cds.content.bundled import bundled_fixtures
     from cds.content.cases import load_cases
     from cds.content.fault import ContentFaults
     from cds.content.infos import concept_infos
     from cds.core.when import Evaluation
     from cds.fhir.facts import facts_from
-    from cds.fhir.record import record_from_bundle
 
     seen: set[str] = set()
     for folder, content in ((was, before), (now, after)):
@@ -146,10 +172,9 @@ def _answers(  # noqa: PLR0913 - two versions, who is asked about, and when
                 seen.add(case.name)
                 day = Evaluation.of(case.as_of, asked.zone)
                 yield f"case '{case.name}'", _said(was, now, case.facts, case.facts, day)
-    for path in sorted((patients or bundled_fixtures()).glob("*/bundle.json")):
-        record = record_from_bundle(path.read_bytes())
+    for name, record in people.items():
         facts = [facts_from(record, c.terminology, asked.zone, c.units) for c in (before, after)]
-        yield f"patient {path.parent.name}", _said(was, now, facts[0], facts[1], asked)
+        yield f"patient {name}", _said(was, now, facts[0], facts[1], asked)
 
 
 def _said(

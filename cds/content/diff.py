@@ -167,11 +167,11 @@ def changed_answers(old: Determination, new: Determination) -> list[str]:
 
 
 def as_text(
-    found: TrialDiff, answers: Sequence[tuple[str, Sequence[str]]], asked: int, most: int = 20
+    found: TrialDiff, answers: Sequence[tuple[str, Sequence[str]]], asked: str, most: int = 20
 ) -> str:
     """The whole comparison to read; `answers` holds each patient or case whose answers differ.
 
-    `asked` is how many were asked about; at most `most` of them are listed.
+    `asked` is who was asked about ("580 cases and 22 patients"); at most `most` are listed.
     """
     lines = [f"{found.trial}"]
     lines += [f"  {says}" for says in found.head]
@@ -186,14 +186,12 @@ def as_text(
     if not (found.head or found.clinical or found.renamed or found.wording):
         lines.append("  Nothing changed.")
     if answers:
-        lines.append(
-            f"Answers that change ({len(answers)} of {asked} cases and invented patients):"
-        )
+        lines.append(f"Answers that change ({len(answers)} of {asked}):")
         lines += [f"  {name}: {'; '.join(says)}" for name, says in answers[:most]]
         if len(answers) > most:
             lines.append(f"  and {len(answers) - most} more; --all lists them")
     else:
-        lines.append(f"No answer changes in {asked} cases and invented patients.")
+        lines.append(f"No answer changes in {asked}.")
     if found.version_kept:
         lines.append(f"The version was not raised although criteria changed: {found.trial}.")
     return "\n".join(lines)

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cds.cli import main
-from cds.content.bundled import bundled_content
+from cds.content.bundled import bundled_content, bundled_fixtures
 from cds.content.changed_forms import on_paper
 
 if TYPE_CHECKING:
@@ -99,6 +99,44 @@ def test_a_change_that_can_alter_answers_asks_for_another_version(amend: Amend) 
     folder = amend(inclusion=[(AFTER, "at_least_after: 14 days")])
     said = diff(BUNDLED, folder / "trials" / TRIAL).stdout
     assert f"The version was not raised although criteria changed: {TRIAL}." in said
+
+
+@pytest.mark.parametrize("layout", ["{}.json", "{}/bundle.json"])
+def test_a_site_s_own_patients_are_asked_in_either_layout(
+    amend: Amend, tmp_path: Path, layout: str
+) -> None:
+    folder = amend(inclusion=[(AFTER, "at_least_after: 14 days")])
+    mine = tmp_path / "mine"
+    for name in ("rms-after-chemo", "rms-ready"):
+        path = mine / layout.format(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(bundled_fixtures() / name / "bundle.json", path)
+    said = diff(BUNDLED, folder / "trials" / TRIAL, "--patients", str(mine)).stdout
+    assert " cases and 2 patient(s)):" in said
+    assert "  patient rms-after-chemo: " in said
+    assert "invented" not in said
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "says"),
+    [
+        (None, "", "mine holds no patient; put FHIR Bundles there, each as NAME.json or as "),
+        ("p.ndjson", "{}", "mine holds no patient; "),
+        ("p.json", "{}", "mine/p.json: "),
+    ],
+)
+def test_a_folder_that_holds_no_patient_is_a_fault(
+    tmp_path: Path, file: str | None, text: str, says: str
+) -> None:
+    """Nobody is asked about, and "no answer changes" would be no answer."""
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    if file is not None:
+        (mine / file).write_text(text, "utf-8")
+    done = diff(BUNDLED, BUNDLED, "--patients", str(mine))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("trial-cds: --patients: ")
+    assert says in done.stderr
 
 
 def test_two_different_trials_are_not_compared() -> None:
