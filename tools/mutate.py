@@ -2,10 +2,12 @@
 
     python tools/mutate.py [--content DIR]… [NCT…]
 
+The content is that of TRIAL_CDS_CONTENT, else the bundled one, as for `trial-cds check`.
 Prints, for each trial, how many changes of each kind were made and which of them no case noticed,
 with a record that tells the change apart. A change that no record tried tells apart is listed as
 without effect: the logic of the criterion hides it.
-Exit status: 0 no change that matters survived, 1 some did, 2 the content cannot be read.
+Exit status: 0 no change that matters survived, 1 some did, 2 the content cannot be read or does not
+hold a trial that was named.
 """
 
 from __future__ import annotations
@@ -16,13 +18,13 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cds.content.bundled import bundled_content
+from cds.cli.site import content_folders, settings_of_site
 from cds.content.cases import load_cases
 from cds.content.fault import ContentFaults
 from cds.content.infos import concept_infos
 from cds.content.mappings import load_terminology
 from cds.content.mutants import mutants, survivors
-from cds.content.trials import TrialFolder, load_trials
+from cds.content.trials import TrialFolder, load_trials, trial_folders
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +38,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("trials", nargs="*", metavar="NCT", help="only these trials")
     parser.add_argument("--content", action="append", type=Path, metavar="DIR")
     options = parser.parse_args(arguments)
-    folders = options.content or [bundled_content()]
+    folders = options.content or content_folders(settings_of_site())
+    here = trial_folders(folders)
+    for name in options.trials:
+        if name not in here:
+            sys.stderr.write(
+                f"No trial is called '{name}'; there are {', '.join(here) or 'none'}.\n"
+            )
+            return 2
     try:
         terminology = load_terminology(folders)
         infos = concept_infos(terminology)

@@ -55,10 +55,10 @@ def check(  # noqa: PLR0913 - each is one option
     \b
     Example:
       trial-cds check
-      trial-cds check --content our-content --trial NCT00000000 --source page.txt
+      trial-cds check --content . --content our-content --trial NCT00000000 --source page.txt
       trial-cds check --trial NCT00000000 --watch
       trial-cds check --schema our-content/schemas
-      trial-cds check --content our-content --compile compiled
+      trial-cds check --content . --content our-content --compile compiled
     """
     settings = settings_of_site()
     chosen = list(folders) or content_folders(settings)
