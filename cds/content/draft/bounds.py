@@ -64,9 +64,15 @@ class Bounds:
         self._joined(names)
         first, last = extent(node)
         return [
-            Proposal(self._form(lab, node, look_back), first, last)
+            Proposal(self._form(lab, node, look_back), first, last, self._why_human(lab, node))
             for lab in parts(names, "lab_name")
         ]
+
+    def _why_human(self, lab: Node, node: Node) -> str:
+        """What keeps a test from a form though its words are understood; '' where nothing does."""
+        if not self.concept(lab):
+            return "its test is none of the concepts in mappings/concepts.tsv"
+        return "a remark on its test is for a human" if parts(node, "remark") else ""
 
     def _joined(self, names: Node) -> None:
         """Whether "and" and "or" between tests can mean one thing only."""
@@ -86,9 +92,9 @@ class Bounds:
         return keys.pop()
 
     def _form(self, lab: Node, node: Node, look_back: str | None) -> Form | None:
-        key = self.concept(lab)
-        if not key or parts(node, "remark"):
+        if self._why_human(lab, node):
             return None
+        key = self.concept(lab)
         if parts(node, "echo") and key != "lvef":
             raise Unclear
         self._check_again(key, node)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cds.content.draft.study import Study
 
 HUMAN = "A human decides."
+_SEVERITY = "its heading asks for a severity, which only a human can tell"
 _TRAILING = frozenset({"DOT", "COMMA", "SEMI", "COLON"})
 
 
@@ -147,7 +148,7 @@ def _qualified(proposal: Proposal) -> Proposal:
     """A proposal under "severe or uncontrolled disease": a bare state is then for a human."""
     form = proposal.form or {}
     bare = "finding" in form and form.get("when") == "active"
-    return replace(proposal, form=None) if bare else proposal
+    return replace(proposal, form=None, why=_SEVERITY) if bare else proposal
 
 
 def _body(words: Sequence[Word]) -> list[Word]:
@@ -197,8 +198,14 @@ def _written(
             made = list(_criteria(text, sentence, number, section, labels))
             criteria += made
             became = "proposed" if any(one.computed for one in made) else "human"
-            ledger.append(Entry(*where, quote, became, tuple(one.id for one in made), sentence.why))
+            ids = tuple(one.id for one in made)
+            ledger.append(Entry(*where, quote, became, ids, _why(sentence)))
     return criteria, ledger
+
+
+def _why(sentence: Sentence) -> str:
+    """What kept a sentence, or some of its parts, from a form."""
+    return sentence.why or "; ".join(dict.fromkeys(p.why for p in sentence.found if p.why))
 
 
 def _criteria(

@@ -25,12 +25,14 @@ class Impossible(Exception):  # noqa: N818 - it is no error: another reading is 
 class Proposal:
     """One atom: its form, None where a human decides, and its words as places of tokens.
 
-    `first` and `last` are the first token and the one behind the last.
+    `first` and `last` are the first token and the one behind the last. `why` says what kept it from
+    a form.
     """
 
     form: Form | None
     first: int
     last: int
+    why: str = ""
 
 
 def review(question: str) -> Form:

@@ -67,6 +67,8 @@ class _Words:
 
     def _lab(self, form: Form) -> str:
         says = "positive" if "is" in form else _limits(form)
+        if form.get("any_result") == "yes":
+            return f"any {self._names(form['lab'])} at any time {says}"
         back = {None: "", "ever": ", however old"}.get(
             str(form["look_back"]) if "look_back" in form else None,
             f", within {form.get('look_back')}",

@@ -230,3 +230,38 @@ def test_a_trial_whose_diagnosis_only_a_human_sees_can_have_cases(
     told = CliRunner().invoke(draft_command, [str(folder), "--cases"])
     assert told.exit_code == 0, told.output
     assert is_sound(check_content([bundled_content(), tmp_path], trial=NAME))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "why"),
+    [
+        ("QTcF \\> 450 ms.", "its test is none of the concepts in mappings/concepts.tsv"),
+        (
+            "Potassium between 3.5 and 5.0.",
+            "its test is none of the concepts in mappings/concepts.tsv",
+        ),
+        ("Potassium of the better sort.", "its words do not all fit the grammar"),
+    ],
+)
+def test_what_kept_a_sentence_from_a_form_is_always_said(
+    sentence: str, why: str, names: Lexicon
+) -> None:
+    """Nobody looks for a reason in an empty cell."""
+    text = ELIGIBILITY + f"3. {sentence}\n"
+    made = draft(
+        study_of_json(answer(eligibilityCriteria=text), "s.json", read="2026-03-01"), names
+    )
+    assert made.ledger[-1].became == "human"
+    assert made.ledger[-1].why == why
+    assert all(bool(one.why) == (one.became == "human") for one in made.ledger)
+
+
+def test_the_reading_of_a_test_is_its_form(names: Lexicon) -> None:
+    """One positive result at any time counts, not the latest alone."""
+    text = ELIGIBILITY + "3. Known HIV infection.\n"
+    made = draft(
+        study_of_json(answer(eligibilityCriteria=text), "s.json", read="2026-03-01"), names
+    )
+    (hiv,) = [one for one in made.criteria if "HIV" in one.text]
+    assert "any_result" in str(hiv.form)
+    assert hiv.reading == "HIV infection, now or earlier, or any HIV test at any time positive."
