@@ -25,10 +25,9 @@ def explain_code(words: tuple[str, ...]) -> None:
         for key, concepts in loaded.concepts.items():
             for concept in sorted(concepts):
                 criteria.setdefault(concept, []).append(f"{loaded.trial.id} {key}")
-    system, *rest = words
-    names = {name.lower() for name in content.terminology.lists.systems.values()}
-    names |= {uri.lower() for uri in content.terminology.lists.systems}
-    if len(rest) == 1 and system.lower() in names:
-        click.echo(explain.explain_code(content.terminology, system, rest[0], criteria))
+    *before, code = words
+    system = " ".join(before)
+    if before and explain.is_system(content.terminology, system):
+        click.echo(explain.explain_code(content.terminology, system, code, criteria))
     else:
         click.echo(explain.explain_name(content.terminology, " ".join(words), criteria))

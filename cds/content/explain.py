@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from cds.content.codes import wrong_code
 from cds.content.fault import did_you_mean
 from cds.core.phrases import words
+
+_SHAPES = ("ICD-10-CM", "LOINC", "SNOMED CT", "ATC")
+# What may be a code: D48.1, 751-8, 21212, 0QS604Z. A name of a drug that looks so is found first.
+_CODE = re.compile(r"[A-Za-z]{0,3}\d[\w.\-/]*")
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -59,8 +65,34 @@ def explain_name(
             blocks.append("\n".join([head, *_concepts(terminology, marks, criteria_by_concept)]))
     if blocks:
         return "\n".join(blocks)
+    if _CODE.fullmatch(name.rpartition(" ")[2]):
+        return f"{name!r} holds no name that any list knows. {_name_a_system(terminology, name)}"
     near = did_you_mean(name.casefold(), _names(terminology))
     return f"{name!r} holds no name that any list knows. {near}".rstrip()
+
+
+def is_system(terminology: Terminology, system: str) -> bool:
+    """Whether this names a code system: its URI, OID or short name, case and punctuation aside."""
+    systems = terminology.lists.systems
+    return (
+        terminology.system(system) is not None
+        or system.lower() in {uri.lower() for uri in systems}
+        or _short_name(terminology, system) is not None
+    )
+
+
+def _name_a_system(terminology: Terminology, said: str) -> str:
+    """What to write in place of a code whose system is not named, or not as we name it."""
+    *before, code = said.split()
+    known = sorted(set(terminology.lists.systems.values()))
+    wanted = "".join(words(" ".join(before)))
+    near = [name for name in known if wanted and "".join(words(name)).startswith(wanted)]
+    shaped = [name for name in _SHAPES if wrong_code(name, code) is None]
+    example = [*near, *shaped, "RxNorm"][0]
+    return (
+        f"If it is a code, name its system before it, such as '{example} {code}'; "
+        f"known are {', '.join(known)}."
+    )
 
 
 def _names(terminology: Terminology) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +97,12 @@ def take_status(loaded: TrialFolder, study: Study) -> str | None:
 
 
 def changed_page(loaded: TrialFolder, study: Study) -> list[str]:
-    """What the registry's eligibility text says otherwise than the criteria quote, as faults."""
-    faults = source_faults(loaded, read_source(study.path))
-    return [str(fault) for fault in faults if "is not the file" not in fault.says]
+    """What the registry's eligibility text says otherwise than the criteria quote, one line each.
+
+    What to do follows the lines that it is good for, once.
+    """
+    by_cure: dict[str, list[str]] = {}
+    for fault in source_faults(loaded, read_source(study.path)):
+        if "is not the file" not in fault.says:
+            by_cure.setdefault(fault.try_this, []).append(str(replace(fault, try_this="")))
+    return [line for cure, lines in by_cure.items() for line in (*lines, f"→ {cure}")]

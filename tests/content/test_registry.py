@@ -99,6 +99,18 @@ def test_a_changed_eligibility_text_is_named_for_a_person_to_read(folder: Path) 
     assert 'Nothing claims "New sentence."' in done.stdout
 
 
+def test_what_to_do_about_changed_words_is_said_once(folder: Path) -> None:
+    head = f"{HEAD}not_criteria:\n  - {{text: Words that are gone, reason: heading}}\n"
+    (folder / "trial.yaml").write_text(head, "utf-8")
+    done = refresh(study(folder, "RECRUITING", "Other words. Still others."))
+    lines = done.stdout.splitlines()
+    assert sum("does not say" in line for line in lines) > 1
+    assert sum("Nothing claims" in line for line in lines) > 1
+    assert lines.count("  → Copy the words from the source, letter by letter.") == 1
+    assert sum("letter by letter" in line for line in lines) == 1
+    assert sum("not_criteria with a reason" in line for line in lines) == 1
+
+
 @pytest.fixture
 def registry(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A registry on this machine that knows the invented trial and no other."""

@@ -73,7 +73,12 @@ def test_review_writes_the_page_beside_the_criteria(
         (("RxNorm", "21212"), "concept strong_cyp3a4_inhibitor"),
         (("clarithromycin",), "used by NCT05490667 E28a, NCT07137884 E20a"),
         (("LOINC", "751-8"), "concept anc (ANC); used by NCT05490667 I07b, NCT07137884 I13a"),
+        (("SNOMED", "CT", "399994005"), "concept desmoid_tumor"),
+        (("icd10cm", "D48.110"), "concept desmoid_tumor"),
         (("no", "such", "drug"), "'no such drug' holds no name that any list knows."),
+        (("D48.1",), "name its system before it, such as 'ICD-10-CM D48.1'; known are "),
+        (("icd10", "D48.1"), "ICD-10 D48.1 stands in no list."),
+        (("icd", "D48.1"), "such as 'ICD-10 D48.1'; known are ATC, CPT, "),
     ],
 )
 def test_explain_code_tells_a_pharmacist_which_criteria_a_drug_or_code_concerns(
