@@ -123,7 +123,12 @@ class Lab(msgspec.Struct, frozen=True, dict=True):
         if not valued:
             return self._nothing(facts, Gap.NO_VALUE if skipped else Gap.NOT_RECORDED, skipped)
         if met := self._met_ever(valued, facts.patient, asked):
-            return Answer(Truth.MET, self._shown(met), evidence_of(met))
+            sure = [r for r in met if r.when is not None and r.when.end <= asked.end]
+            if sure:
+                return Answer(Truth.MET, self._shown(sure), evidence_of(sure))
+            says = f"{self._shown(met)} may be of a later day"
+            missing = (Missing(self.concepts[0], Gap.DATE),)
+            return Answer(Truth.UNKNOWN, says, evidence_of(met), missing)
         newest = newest_of(valued)
         if any(result.reading is None for result in newest):
             return self._unusable(newest, valued)
