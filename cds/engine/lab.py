@@ -240,7 +240,8 @@ class Lab(msgspec.Struct, frozen=True, dict=True):
             dict.fromkeys(Missing(self.concepts[0], r.unusable or Gap.NO_VALUE) for r in bad)
         )
         says = "; ".join(
-            f"{self._shown([r])} cannot be used ({_WHY[r.unusable or Gap.NO_VALUE]})" for r in bad
+            f"{self._shown([r])} cannot be used ({_UNUSABLE[r.unusable or Gap.NO_VALUE]})"
+            for r in bad
         )
         usable = [result for result in valued if result.reading is not None]
         older = newest_of(usable)[:1] if usable else []
@@ -469,6 +470,8 @@ _WHY = {
     Gap.CONFLICTING: "its reference ranges contradict one another",
     Gap.JUDGEMENT: "its value does not settle it, a human must say",
 }
+
+_UNUSABLE = _WHY | {Gap.CONFLICTING: "it says two different things"}
 
 
 _NOT_DETECTED = Reading(Decimal(0), Decimal(0), presence=Truth.NOT_MET)

@@ -168,8 +168,8 @@ _BARELY_NAMED = re.compile(
     rf"(?:functional |performance )?(?:grade|class|score|status){_FILLERS}\s*{_NUMBER}", re.ASCII
 )
 _ANOTHER = re.compile(
-    r"\s*(?:to|or|and|bis|und|oder|-|/|,|~|→|>|&|\+|至|到|或|、)\s*(?:(?:ecog|nyha|grade|class) )?"
-    r"(?:[0-5](?!\d)|iv\b|i{1,3}\b|more|greater|higher|worse|above|less|lower|better|below)|\s*\+",
+    r"\s*(?:[^\s\w]{0,2}|\S{1,4})\s*(?:(?:ecog|nyha|grade|class) )?(?:[0-5](?![\d])|iv\b|i{1,3}\b)"
+    r"|\s*(?:or|and) (?:more|greater|higher|worse|above|less|lower|better|below)\b|\s*\+",
     re.ASCII,
 )
 """What follows a score that is one of several, or a bound only."""
@@ -266,7 +266,7 @@ def _of_grades(found: set[int], *, trace: bool) -> Reading:
 def score(text: str) -> Reading | None:
     """A score or class: 'ECOG 1', 'ECOG PS: 1', '1 - restricted …', 'NYHA II'; else None."""
     said = folded(text)
-    if _BOUND.search(said):
+    if _BOUND.search(said) or _OPEN.search(said):
         return None
     if _OTHER_SCALES.search(said):
         said = _OTHER_SCALES.sub(" ", said)

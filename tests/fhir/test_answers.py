@@ -146,6 +146,7 @@ def test_a_plain_score_is_read(text: str, number: int) -> None:
         "NYHA II/III", "II + III", "II bis III", "II, III on exertion", "1-2", "ECOG 1 to 2",
         "Stage IV sarcoma", "Tumor grade 2", "Karnofsky 80", "ECOG 1.5", "10", "ECOG 1; ECOG 2",
         "ECOG improved from 2 to 1", "ECOG <= 2", "ECOG at least 2", "ECOG not 1", "ECOG 1或2",
+        "ECOG 2 à 3", "2 (borderline 3)", "ECOG 2 ou 3", "ECOG probably 1",
     ],
 )  # fmt: skip
 def test_a_score_that_is_not_plain_is_none(text: str) -> None:
