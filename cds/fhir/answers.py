@@ -147,6 +147,7 @@ _WHOLE: Mapping[str, Reading] = {
     "(+)": POSITIVE,
     **dict.fromkeys(("-", "no", "none", "nil"), NEGATIVE),
 }
+_DIGIT, _RATIO = re.compile(r"[\d+]"), re.compile(r"\+|\d[:.]\d")
 _DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b|\b\d{1,2}[./]\d{1,2}[./]\d{2,4}\b|\b\d\d?:\d\d\b")
 
 _GRADE_RANGE = re.compile(r"(?<![\d.,])(\d)\s*\+?\s*(?:-|to)\s*(\d)\s*\+(?![\d+])")
@@ -197,13 +198,14 @@ def interpretation_answer(code: str) -> Reading | str | None:
 def not_done(text: str, *, numbers: bool = True) -> bool:
     """Whether a text says that there is no result, and no result beside it.
 
-    `numbers`: a number is a result; in the name of a test that is answered by words it is none.
+    `numbers`: a number is a result; in the name of a test that is answered by words it is none,
+    unless it is a titre or a ratio.
     """
     said = folded(text)
     rest = _NOT_DONE.sub(" ", said)
     if rest == said or any(words.search(rest) for words in (_POSITIVE, _NEGATIVE, _REACTIVE)):
         return False
-    return not (numbers and re.search(r"\d|\+", _DATE.sub(" ", rest)))
+    return not (_DIGIT if numbers else _RATIO).search(_DATE.sub(" ", rest))
 
 
 def presence(text: str) -> Reading | str | None:

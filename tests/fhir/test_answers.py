@@ -151,3 +151,9 @@ def test_a_plain_score_is_read(text: str, number: int) -> None:
 )  # fmt: skip
 def test_a_score_that_is_not_plain_is_none(text: str) -> None:
     assert answers.score(text) is None
+
+
+def test_the_numbers_in_the_name_of_a_test_are_no_result() -> None:
+    assert answers.not_done("HIV 1/2 antibodies not performed", numbers=False)
+    assert not answers.not_done("(+), confirmation pending", numbers=False)
+    assert not answers.not_done("S/CO 12.4, Western blot pending", numbers=False)
