@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 class Finished(msgspec.Struct, frozen=True):
     """What a screening comes to.
 
+    `rejected_files` are damaged ones, and Bundles that cannot be read of patients who have others.
     `overall` counts, for each trial, the patients by verdict; `entries` the resources that were
     read as some patient's, by type; `research` the evaluated patients who refuse research, or are
     on a trial of those screened already.
@@ -46,6 +47,7 @@ class Finished(msgspec.Struct, frozen=True):
     deceased: int
     rejected_patients: int
     rejected_lines: int
+    rejected_files: int
     overall: dict[str, dict[str, int]]
     coverage: dict[str, Coverage]
     entries: dict[str, int]
@@ -81,13 +83,15 @@ def finish(  # noqa: PLR0913 - everything that was found comes together here
         said = work / "results" / "lines.research.parquet"
         write_said(work / SCAN, said, order.on, order.refusal_flags)
     overall, research = _write_tables(work / "results", out)
-    rejects = [*inputs.rejects, *refused]
+    broken = [*inputs.rejects, *(reject for tally in tallies for reject in tally.unread)]
+    rejects = [*broken, *refused]
     _write_rejects(rejects, out)
     finished = Finished(
         counts.patients,
         sum(tally.deceased for tally in tallies),
         len(refused),
-        len(inputs.rejects),
+        sum(reject.line is not None for reject in broken),
+        sum(reject.line is None for reject in broken),
         overall,
         coverage,
         dict(sorted(sum((Counter(tally.entries) for tally in tallies), Counter()).items())),
@@ -211,6 +215,7 @@ def _write_manifest(
             "deceased": finished.deceased,
             "rejected_patients": finished.rejected_patients,
             "rejected_lines": finished.rejected_lines,
+            "rejected_files": finished.rejected_files,
             "patients_without_patient_resource": counts.strangers,
             "their_resources": counts.strangers_lines,
             "resources": inputs.kinds,

@@ -27,7 +27,10 @@ _KEPT = frozenset({"lock", "staged"})
 
 
 class Inputs(msgspec.Struct, frozen=True):
-    """What was found out about the source. `lines` has one number for each file."""
+    """What was found out about the source. `lines` has one number for each file.
+
+    `anybodys`: a Bundle cannot be read, and may be any patient's.
+    """
 
     source: Source
     staged: tuple[Staged, ...]
@@ -35,6 +38,7 @@ class Inputs(msgspec.Struct, frozen=True):
     kinds: dict[str, int]
     rejects: tuple[Reject, ...]
     errors: int
+    anybodys: bool = False
 
     @property
     def cut(self) -> frozenset[str | None]:
@@ -126,4 +130,12 @@ def _joined(
     for file, one in zip(source.files, staged, strict=True):
         if one.cut:
             rejects.append(Reject(file.name, None, "the compressed file is damaged or ends early"))
-    return Inputs(source, staged, tuple(lines), dict(sorted(kinds.items())), tuple(rejects), errors)
+    return Inputs(
+        source,
+        staged,
+        tuple(lines),
+        dict(sorted(kinds.items())),
+        tuple(rejects),
+        errors,
+        anybodys=any(scanned.anybodys for scanned in found.values()),
+    )

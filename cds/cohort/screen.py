@@ -69,6 +69,7 @@ def screen(order: Order, progress: Progress, content: Content | None = None) -> 
                 cut=inputs.cut,
                 complete=order.complete,
                 not_kept=order.not_kept,
+                anybodys=inputs.anybodys,
             )
             setup = _setup(order, inputs, coverage, work)
             _build_plan(work)
@@ -130,6 +131,7 @@ def _setup(order: Order, inputs: Inputs, coverage: dict[str, Coverage], work: Pa
         form=inputs.source.form,
         names=tuple(file.name for file in inputs.source.files),
         paths=tuple(staged.path for staged in inputs.staged),
+        cut=frozenset(number for number, staged in enumerate(inputs.staged) if staged.cut),
         coverage=coverage,
         folder=str(folder),
         refusal_flags=order.refusal_flags,
@@ -147,7 +149,7 @@ def _evaluate(  # noqa: PLR0913 - the parts of a screening meet here
     todo = plan.batches(frozenset(done))
     for tally in workers.map(partial(evaluate_batch, setup), todo):
         if order.strict:
-            _refuse(tally.rejects)
+            _refuse((*tally.rejects, *tally.unread))
         done[tally.batch] = tally
         advance(tally.patients)
     return [done[number] for number in sorted(done)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import shutil
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,7 +53,9 @@ def _unpack(path: str, target: Path) -> bool:
     """Unpack gzip; true if the file is damaged."""
     with gzip.open(path, "rb") as packed, target.open("wb") as plain:
         try:
-            shutil.copyfileobj(packed, plain, _BLOCK)
+            # One piece after the other: `read` would lose what precedes the fault.
+            while piece := packed.read1(_BLOCK):
+                plain.write(piece)
         except (EOFError, OSError, zlib.error):
             return True
     return False
