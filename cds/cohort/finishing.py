@@ -17,6 +17,7 @@ import cds
 from cds.cohort.fault import CohortFault
 from cds.cohort.inputs import SCAN
 from cds.cohort.order import software_digest
+from cds.cohort.output import clear
 from cds.cohort.research import write_said
 from cds.cohort.source import RESEARCH_TYPES
 from cds.cohort.stage import quoted
@@ -67,7 +68,7 @@ def finish(  # noqa: PLR0913 - everything that was found comes together here
     tallies: Sequence[Tally],
     work: Path,
 ) -> Finished:
-    """Write the results beside the work folder, and then remove it.
+    """Write the results beside the work folder, and then remove it; those before them go first.
 
     Raises:
         CohortFault: not one patient could be read.
@@ -79,6 +80,7 @@ def finish(  # noqa: PLR0913 - everything that was found comes together here
         message = f"SOURCE: '{order.source}' holds no patient who can be evaluated; {why}"
         raise CohortFault(message)
     out = work.parent
+    clear(out)
     if not RESEARCH_TYPES.isdisjoint(inputs.kinds):
         said = work / "results" / "lines.research.parquet"
         write_said(work / SCAN, said, order.on, order.refusal_flags)
@@ -187,7 +189,6 @@ def _copy(base: duckdb.DuckDBPyConnection, rows: str, target: Path, form: str) -
 def _write_rejects(rejects: Sequence[Reject], out: Path) -> None:
     target = out / "rejects.ndjson"
     if not rejects:
-        target.unlink(missing_ok=True)
         return
     part = target.with_name("rejects.ndjson.part")
     with part.open("wb") as file:

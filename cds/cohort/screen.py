@@ -16,6 +16,7 @@ from cds.cohort.fault import CohortFault
 from cds.cohort.finishing import Finished, finish
 from cds.cohort.inputs import SCAN, read_inputs
 from cds.cohort.judging import Tally
+from cds.cohort.output import WORK, check_out
 from cds.cohort.plan import open_plan
 from cds.cohort.since import check_previous, compare
 from cds.cohort.source import find_source
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from cds.cohort.workers import Workers
     from cds.fhir.retrieved import Coverage
 
-WORK = ".work"
-"""The folder inside the output folder that holds what an interrupted run has finished."""
-
 _FEW_BYTES = 8 << 20
 """A source below this size is not worth the start of further processes."""
 
@@ -50,6 +48,7 @@ def screen(order: Order, progress: Progress, content: Content | None = None) -> 
     """
     source = find_source(Path(order.source))
     out = Path(order.out)
+    check_out(Path(order.source), out)
     if order.since is not None:
         check_previous(Path(order.since), out)
     small = sum(file.size for file in source.files) < _FEW_BYTES
