@@ -391,6 +391,21 @@ def test_a_source_that_cannot_be_screened_is_one_sentence(
         screening.run(tmp_path / name)
 
 
+@pytest.mark.parametrize("damage", ["three bytes", "no end", "a broken page"])
+def test_a_parquet_file_that_is_none_is_one_sentence(
+    damage: str, export: Path, screening: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "columns"
+    folder.mkdir()
+    parquet(export, folder)
+    file = folder / "Observation" / "part-0.parquet"
+    data = file.read_bytes()
+    broken = bytes(8 if 100 < place < 400 else byte for place, byte in enumerate(data))
+    file.write_bytes({"three bytes": b"abc", "no end": data[:-40]}.get(damage, broken))
+    with pytest.raises(CohortFault, match=r"^SOURCE: 'Observation/part-0\.parquet' [^\n]*$"):
+        screening.run(folder)
+
+
 def test_entries_that_no_list_knows_are_counted(export: Path, screening: Any, rows: Any) -> None:
     _, out = screening.run(export)
     found = rows("from read_parquet(?)", out / "unrecognised.parquet")
