@@ -40,6 +40,10 @@ def test_the_command_writes_rows_and_says_what_it_found(
     [
         (["nowhere"], "is no folder"),
         ([".", "--complete", "Observations"], "no type that criteria read"),
+        (
+            [".", "--not-kept", "MedicationStatement,Observation"],
+            "'Observation' is not one of Medic",
+        ),
         ([".", "--trial", "NCT1"], "no trial is called 'NCT1'"),
     ],
 )
