@@ -153,6 +153,7 @@ def screen(  # noqa: PLR0913 - one argument for each option
 
 
 def _screen_with_spark(master: str, order: Order, content: Content, form: str) -> None:
+    from cds.cards.words import counted
     from cds.cohort.fault import CohortFault
 
     try:
@@ -174,6 +175,7 @@ def _screen_with_spark(master: str, order: Order, content: Content, form: str) -
         session.stop()
     counts = manifest["counts"]
     click.echo(
-        f"{counts['patients']} patients: {counts['evaluated']} evaluated, {counts['deceased']} "
-        f"deceased, {counts['rejected_patients']} not readable. Rows: {order.out}"
+        f"{counted(counts['patients'], 'patient')}: {counts['evaluated']} evaluated, "
+        f"{counts['deceased']} deceased, {counts['rejected_patients']} not readable. "
+        f"Rows: {order.out}"
     )

@@ -67,6 +67,12 @@ def unrecognised(results: Results) -> tuple[Unrecognised, ...]:
     return tuple(Unrecognised(*row) for row in rows)
 
 
+def unrecognised_total(results: Results) -> int:
+    """How many codes and names no list knows."""
+    count: int = results.one("select count(*) from unrecognised where kind <> 'Unit'")
+    return count
+
+
 def units(results: Results) -> tuple[UnitGap, ...]:
     """Units that could not be converted, by concept."""
     labels = results.catalogue.labels
