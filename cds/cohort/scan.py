@@ -55,7 +55,8 @@ class Reject(msgspec.Struct, frozen=True):
 class Scanned(msgspec.Struct, frozen=True):
     """What one piece held. `rejects` carry line numbers within the piece, and no file name yet.
 
-    `anybodys`: it is a Bundle that cannot be read, and may be any patient's.
+    `anybodys`: it is a Bundle that cannot be read, and may be any patient's. `cut`: the file ends
+    in the middle of a line.
     """
 
     number: int
@@ -64,6 +65,7 @@ class Scanned(msgspec.Struct, frozen=True):
     rejects: tuple[Reject, ...]
     errors: int
     anybodys: bool = False
+    cut: bool = False
 
 
 def pieces(file: int, path: str, size: int, first: int) -> list[Piece]:
@@ -145,7 +147,14 @@ def scan(piece: Piece, folder: str) -> Scanned:
         for start, lines in blocks(data, first, end):
             seen.add(lines, start)
     _write(seen.found, piece.number, Path(folder))
-    return Scanned(piece.number, seen.lines, dict(seen.kinds), tuple(seen.rejects), seen.errors)
+    return Scanned(
+        piece.number,
+        seen.lines,
+        dict(seen.kinds),
+        tuple(seen.rejects),
+        seen.errors,
+        cut=seen.cut,
+    )
 
 
 class _Seen:
@@ -157,6 +166,7 @@ class _Seen:
         self.kinds: Counter[str] = Counter()
         self.rejects: list[Reject] = []
         self.errors = 0
+        self.cut = False
 
     def add(self, lines: list[bytes], start: int) -> None:
         """Add lines that follow one another; `start` is where the first lies."""
@@ -180,6 +190,8 @@ class _Seen:
         if line.broken:
             text = data.decode("utf-8", "replace").rstrip("\r\n")[:_KEPT]
             self.rejects.append(Reject("", self.lines, line.broken, text))
+            # Only the last line of a file has no end; one that is broken too was not written whole.
+            self.cut = self.cut or (kind is None and not data.endswith(b"\n"))
         if kind in RESEARCH_TYPES:
             self.found.research.append((kind, line.concerns, data.strip()))
         elif kind == "OperationOutcome":

@@ -296,6 +296,22 @@ def test_a_damaged_archive_makes_its_type_incomplete(export: Path, screening: An
     assert {row["overall"] for row in determinations(out)} <= {"undetermined", "ineligible"}
 
 
+def test_a_file_that_ends_in_the_middle_of_a_line_makes_its_type_incomplete(
+    export: Path, screening: Any
+) -> None:
+    """Whose the lost lines are, nobody knows; what is there counts."""
+    path = export / "Condition.ndjson"
+    path.write_bytes(path.read_bytes()[:-20])
+    finished, out = screening.run(export)
+    assert finished.coverage["Condition"].state.value == "cut off"
+    assert finished.coverage["Observation"].state.value == "complete"
+    assert {row["overall"] for row in determinations(out)} <= {"undetermined", "ineligible"}
+    whole = path.read_bytes().splitlines(keepends=True)[:-1]
+    path.write_bytes(b"".join(whole).removesuffix(b"\n"))
+    finished, _ = screening.run(export)
+    assert finished.coverage["Condition"].state.value == "complete", "a line end may be missing"
+
+
 def test_a_bulk_clients_log_is_no_part_of_the_export(export: Path, screening: Any) -> None:
     log = {
         "exportId": "1",
