@@ -22,7 +22,8 @@ from cds.fhir.retrieved import KINDS, Coverage, rank
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
+"""What Windows programs put before a text."""
 _PATIENT = re.compile(
     rb'"resourceType"\s*:\s*"Patient"(?:\s*,\s*"id"\s*:\s*"([A-Za-z0-9.-]{1,64})")?'
 )
@@ -44,7 +45,7 @@ class Belongs(NamedTuple):
 
 def belongs(data: bytes) -> Belongs:
     """Whose the Bundle in a file is, whether or not it can be read."""
-    data = data.removeprefix(_BOM)
+    data = data.removeprefix(BOM)
     ids = _patients_in(data)
     if len(ids) == 1:
         return Belongs(ids.pop())

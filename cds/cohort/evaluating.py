@@ -15,7 +15,7 @@ import msgspec
 import pyarrow.parquet as pq
 
 from cds.assess import Content, load_content
-from cds.cohort.bundles import record_of
+from cds.cohort.bundles import BOM, record_of
 from cds.cohort.fault import CohortFault
 from cds.cohort.judging import Found, Judge, Tally
 from cds.cohort.plan import unpack
@@ -159,7 +159,7 @@ class Evaluator:
         places = [(run.file, run.start) for run in patient.runs]
         runs = [lines[place] for place in places if place in lines]
         if self.setup.form is Form.BUNDLES:
-            return runs
+            return [data.removeprefix(BOM) for data in runs]
         # A run has no blank line: one ends it. Only behind its last line end there is nothing.
         return [line for run in runs for line in run.split(b"\n") if line]
 

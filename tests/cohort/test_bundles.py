@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ITRACONAZOLE, READY = "desmoid-itraconazole", "desmoid-ready"
 DESMOID = "NCT05490667"
+SCOPE = "http://terminology.hl7.org/CodeSystem/consentscope"
 
 
 def bundle(resources: list[dict[str, Any]], **more: Any) -> bytes:
@@ -194,3 +195,22 @@ PERSON = b'{"resourceType":"Patient","id":"a"'
 )
 def test_whose_a_broken_file_is(data: bytes, patient: str | None, anybodys: bool) -> None:  # noqa: FBT001 - a row
     assert belongs(data) == (patient, anybodys)
+
+
+def test_a_refusal_counts_whatever_stands_before_the_text(
+    folder: Path, stories: Stories, screening: Any
+) -> None:
+    """Windows programs put a byte order mark there."""
+    research = {"coding": [{"system": SCOPE, "code": "research"}]}
+    refusal = {
+        "resourceType": "Consent",
+        "id": "no",
+        "status": "active",
+        "scope": research,
+        "category": [research],
+        "patient": {"reference": f"Patient/{READY}"},
+        "provision": {"type": "deny"},
+    }
+    (folder / "ready.json").write_bytes(b"\xef\xbb\xbf" + bundle([*stories[READY], refusal]))
+    finished, _ = screening.run(folder)
+    assert finished.research == {"refuses": 1}
