@@ -28,13 +28,17 @@ def report(folder: Path, html: str | None) -> None:
     target = Path(html) if html else folder / "report.html"
     try:
         with open_results(folder) as results:
-            page = report_page(results)
+            # The page first: where it cannot be written, nothing else is printed.
+            _write(target, report_page(results))
             print_report(results, sys.stdout)
     except CohortFault as problem:
         stop(str(problem))
+    click.echo(f"Page: {target}")
+
+
+def _write(target: Path, page: str) -> None:
     try:
         target.write_text(page, "utf-8")
     except OSError as problem:
         why = (problem.strerror or "unknown reason").lower()
         stop(f"--html: {target} cannot be written: {why}.")
-    click.echo(f"Page: {target}")

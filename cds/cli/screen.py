@@ -19,15 +19,27 @@ if TYPE_CHECKING:
 
 
 def _types(context: click.Context, option: click.Parameter, text: str | None) -> tuple[str, ...]:
-    """Resource types, separated by commas."""
+    """Resource types, separated by commas.
+
+    Only of the medication types can one be missing everywhere without a criterion losing its only
+    source, so that only they can be said not to be kept.
+    """
     from cds.fhir.retrieved import KINDS
 
     types = tuple(part.strip() for part in (text or "").split(",") if part.strip())
+    able = [kind for kind in KINDS.values() if option.name == "complete" or _is_medication(kind)]
     for name in types:
         if name not in KINDS.values():
-            message = f"'{name}' is no type that criteria read; write {', '.join(KINDS.values())}."
+            message = f"'{name}' is no type that criteria read; write {', '.join(able)}."
+            raise click.BadParameter(message, context, option)
+        if name not in able:
+            message = f"'{name}' is not one of {', '.join(able)}; write one of them."
             raise click.BadParameter(message, context, option)
     return types
+
+
+def _is_medication(kind: str) -> bool:
+    return kind.startswith("Medication")
 
 
 @click.command()
@@ -42,7 +54,10 @@ def _types(context: click.Context, option: click.Parameter, text: str | None) ->
     help="Types that the export was asked for, though it has no file of them.",
 )
 @click.option(
-    "--not-kept", callback=_types, metavar="TYPE,…", help="Types that the site does not keep."
+    "--not-kept",
+    callback=_types,
+    metavar="TYPE,…",
+    help="Medication types that the site does not keep.",
 )
 @click.option("--strict", is_flag=True, help="Stop at the first broken line.")
 @click.option("--since", metavar="PREVIOUS", help="Say what changed since the results in PREVIOUS.")
@@ -138,6 +153,7 @@ def screen(  # noqa: PLR0913 - one argument for each option
 
 
 def _screen_with_spark(master: str, order: Order, content: Content, form: str) -> None:
+    from cds.cards.words import counted
     from cds.cohort.fault import CohortFault
 
     try:
@@ -159,6 +175,7 @@ def _screen_with_spark(master: str, order: Order, content: Content, form: str) -
         session.stop()
     counts = manifest["counts"]
     click.echo(
-        f"{counts['patients']} patients: {counts['evaluated']} evaluated, {counts['deceased']} "
-        f"deceased, {counts['rejected_patients']} not readable. Rows: {order.out}"
+        f"{counted(counts['patients'], 'patient')}: {counts['evaluated']} evaluated, "
+        f"{counts['deceased']} deceased, {counts['rejected_patients']} not readable. "
+        f"Rows: {order.out}"
     )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cds.cohort.source import Source
 
 _NO_FILE = Coverage(Retrieval.NOT_RETRIEVED, "the export holds no file of it")
+_ANYBODYS = Coverage(Retrieval.CUT_OFF, "a file that cannot be read may be any patient's")
 _NOT_KEPT = Coverage(Retrieval.NOT_KEPT, "the site does not keep it")
 
 
@@ -34,16 +35,17 @@ def coverage_of(  # noqa: PLR0913 - everything that an export may say about itse
     cut: Collection[str | None],
     complete: Collection[str] = (),
     not_kept: Collection[str] = (),
+    anybodys: bool = False,
 ) -> dict[str, Coverage]:
     """The coverage of every type that says something about a patient.
 
     `kinds` counts the resources that were found, `errors` the errors that the export itself
     reported, `cut` names the types of damaged files (None: a file of unknown type). A type has
     been asked for if it has a file, or resources, or if the manifest or `complete` says so. A
-    Bundle is the whole record of its patient.
+    Bundle is the whole record of its patient, unless one that cannot be read is `anybodys`.
     """
     if source.form is Form.BUNDLES:
-        return dict.fromkeys(KINDS.values(), COMPLETE)
+        return dict.fromkeys(KINDS.values(), _ANYBODYS if anybodys else COMPLETE)
     found: dict[str, Coverage] = {}
     for kind in KINDS.values():
         if kind in not_kept:

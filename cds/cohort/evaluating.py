@@ -6,7 +6,7 @@ import hashlib
 import os
 from contextlib import contextmanager
 from datetime import date
-from functools import cached_property, lru_cache, partial, reduce
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ import msgspec
 import pyarrow.parquet as pq
 
 from cds.assess import Content, load_content
+from cds.cohort.bundles import BOM, record_of
 from cds.cohort.fault import CohortFault
 from cds.cohort.judging import Found, Judge, Tally
 from cds.cohort.plan import unpack
@@ -25,13 +26,7 @@ from cds.cohort.scan import Reject
 from cds.cohort.source import Form
 from cds.cohort.tables import write_arrow
 from cds.core.when import Evaluation
-from cds.fhir.record import (
-    Record,
-    UnusableInput,
-    merge,
-    record_from_bundle,
-    record_from_resources,
-)
+from cds.fhir.record import Record, UnusableInput, record_from_resources
 from cds.fhir.retrieved import Coverage
 
 if TYPE_CHECKING:
@@ -46,7 +41,7 @@ they are evaluated, enough for neighbours to be read in one go."""
 
 
 class Setup(msgspec.Struct, frozen=True):
-    """What stays the same for every batch of a screening."""
+    """What stays the same for every batch of a screening. `cut`: numbers of damaged files."""
 
     content_folders: tuple[str, ...]
     content: str
@@ -59,6 +54,7 @@ class Setup(msgspec.Struct, frozen=True):
     coverage: dict[str, Coverage]
     folder: str
     refusal_flags: tuple[str, ...] = ()
+    cut: frozenset[int] = frozenset()
 
 
 def write_setup(setup: Setup, folder: Path) -> str:
@@ -150,11 +146,8 @@ class Evaluator:
         lines = read_runs((run for one in patients for run in one.runs), read)
         for patient in patients:
             own = self._lines(patient, lines)
-            try:
-                record = self._record(own)
-            except UnusableInput as problem:
-                name = self.setup.names[patient.runs[0].file]
-                found.rejects.append(Reject(name, None, str(problem), _named(patient.id)))
+            record = self._record(patient, own, found)
+            if record is None:
                 continue
             self._judge.add(record, found)
             if self.setup.form is Form.BUNDLES:
@@ -166,14 +159,35 @@ class Evaluator:
         places = [(run.file, run.start) for run in patient.runs]
         runs = [lines[place] for place in places if place in lines]
         if self.setup.form is Form.BUNDLES:
-            return runs
+            return [data.removeprefix(BOM) for data in runs]
         # A run has no blank line: one ends it. Only behind its last line end there is nothing.
         return [line for run in runs for line in run.split(b"\n") if line]
 
-    def _record(self, lines: list[bytes]) -> Record:
+    def _record(self, patient: Patient, lines: list[bytes], found: Found) -> Record | None:
+        """The record of a patient; None, and they are rejected, if nothing of it can be read."""
         if self.setup.form is Form.BUNDLES:
-            return reduce(merge, [record_from_bundle(data) for data in lines])
-        return record_from_resources(lines, self.setup.coverage)
+            return self._record_of_bundles(patient, lines, found)
+        try:
+            return record_from_resources(lines, self.setup.coverage)
+        except UnusableInput as problem:
+            found.rejects.append(self._reject(patient, 0, str(problem)))
+            return None
+
+    def _record_of_bundles(
+        self, patient: Patient, documents: list[bytes], found: Found
+    ) -> Record | None:
+        cut = [place for place, run in enumerate(patient.runs) if run.file in self.setup.cut]
+        record, unread = record_of(documents, cut, self.setup.coverage)
+        if record is None:
+            found.rejects.append(self._reject(patient, *unread[0]))
+            unread = unread[1:]
+        # Of a file that was damaged when it was unpacked the rejects say so already.
+        more = [self._reject(patient, *one) for one in unread if one.place not in cut]
+        found.unread.extend(more)
+        return record
+
+    def _reject(self, patient: Patient, place: int, says: str) -> Reject:
+        return Reject(self.setup.names[patient.runs[place].file], None, says, _named(patient.id))
 
     def _write(self, found: Found, tally: Tally) -> None:
         folder = Path(self.setup.folder)

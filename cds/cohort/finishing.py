@@ -17,6 +17,7 @@ import cds
 from cds.cohort.fault import CohortFault
 from cds.cohort.inputs import SCAN
 from cds.cohort.order import software_digest
+from cds.cohort.output import clear
 from cds.cohort.research import write_said
 from cds.cohort.source import RESEARCH_TYPES
 from cds.cohort.stage import quoted
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 class Finished(msgspec.Struct, frozen=True):
     """What a screening comes to.
 
+    `rejected_files` are damaged ones, and Bundles that cannot be read of patients who have others.
     `overall` counts, for each trial, the patients by verdict; `entries` the resources that were
     read as some patient's, by type; `research` the evaluated patients who refuse research, or are
     on a trial of those screened already.
@@ -46,6 +48,7 @@ class Finished(msgspec.Struct, frozen=True):
     deceased: int
     rejected_patients: int
     rejected_lines: int
+    rejected_files: int
     overall: dict[str, dict[str, int]]
     coverage: dict[str, Coverage]
     entries: dict[str, int]
@@ -65,7 +68,7 @@ def finish(  # noqa: PLR0913 - everything that was found comes together here
     tallies: Sequence[Tally],
     work: Path,
 ) -> Finished:
-    """Write the results beside the work folder, and then remove it.
+    """Write the results beside the work folder, and then remove it; those before them go first.
 
     Raises:
         CohortFault: not one patient could be read.
@@ -77,17 +80,20 @@ def finish(  # noqa: PLR0913 - everything that was found comes together here
         message = f"SOURCE: '{order.source}' holds no patient who can be evaluated; {why}"
         raise CohortFault(message)
     out = work.parent
+    clear(out)
     if not RESEARCH_TYPES.isdisjoint(inputs.kinds):
         said = work / "results" / "lines.research.parquet"
         write_said(work / SCAN, said, order.on, order.refusal_flags)
     overall, research = _write_tables(work / "results", out)
-    rejects = [*inputs.rejects, *refused]
+    broken = [*inputs.rejects, *(reject for tally in tallies for reject in tally.unread)]
+    rejects = [*broken, *refused]
     _write_rejects(rejects, out)
     finished = Finished(
         counts.patients,
         sum(tally.deceased for tally in tallies),
         len(refused),
-        len(inputs.rejects),
+        sum(reject.line is not None for reject in broken),
+        sum(reject.line is None for reject in broken),
         overall,
         coverage,
         dict(sorted(sum((Counter(tally.entries) for tally in tallies), Counter()).items())),
@@ -183,7 +189,6 @@ def _copy(base: duckdb.DuckDBPyConnection, rows: str, target: Path, form: str) -
 def _write_rejects(rejects: Sequence[Reject], out: Path) -> None:
     target = out / "rejects.ndjson"
     if not rejects:
-        target.unlink(missing_ok=True)
         return
     part = target.with_name("rejects.ndjson.part")
     with part.open("wb") as file:
@@ -211,6 +216,7 @@ def _write_manifest(
             "deceased": finished.deceased,
             "rejected_patients": finished.rejected_patients,
             "rejected_lines": finished.rejected_lines,
+            "rejected_files": finished.rejected_files,
             "patients_without_patient_resource": counts.strangers,
             "their_resources": counts.strangers_lines,
             "resources": inputs.kinds,

@@ -27,7 +27,11 @@ _KEPT = frozenset({"lock", "staged"})
 
 
 class Inputs(msgspec.Struct, frozen=True):
-    """What was found out about the source. `lines` has one number for each file."""
+    """What was found out about the source. `lines` has one number for each file.
+
+    `anybodys`: a Bundle cannot be read, and may be any patient's. `ending_early`: numbers of the
+    files that end in the middle of a line.
+    """
 
     source: Source
     staged: tuple[Staged, ...]
@@ -35,12 +39,18 @@ class Inputs(msgspec.Struct, frozen=True):
     kinds: dict[str, int]
     rejects: tuple[Reject, ...]
     errors: int
+    anybodys: bool = False
+    ending_early: frozenset[int] = frozenset()
 
     @property
     def cut(self) -> frozenset[str | None]:
         """The types of the files that end early; None for a file of unknown type."""
-        files = zip(self.source.files, self.staged, strict=True)
-        return frozenset(file.kind for file, staged in files if staged.cut)
+        files = enumerate(zip(self.source.files, self.staged, strict=True))
+        return frozenset(
+            file.kind
+            for number, (file, staged) in files
+            if staged.cut or number in self.ending_early
+        )
 
 
 def read_inputs(
@@ -126,4 +136,13 @@ def _joined(
     for file, one in zip(source.files, staged, strict=True):
         if one.cut:
             rejects.append(Reject(file.name, None, "the compressed file is damaged or ends early"))
-    return Inputs(source, staged, tuple(lines), dict(sorted(kinds.items())), tuple(rejects), errors)
+    return Inputs(
+        source,
+        staged,
+        tuple(lines),
+        dict(sorted(kinds.items())),
+        tuple(rejects),
+        errors,
+        anybodys=any(scanned.anybodys for scanned in found.values()),
+        ending_early=frozenset(piece.file for piece in jobs if found[piece.number].cut),
+    )

@@ -31,13 +31,17 @@ if TYPE_CHECKING:
 
 
 class Tally(msgspec.Struct, frozen=True):
-    """What became of one batch; its file in the work folder says that the batch is finished."""
+    """What became of one batch; its file in the work folder says that the batch is finished.
+
+    `rejects` are patients who could not be read, `unread` further files of some patient.
+    """
 
     batch: int
     patients: int
     deceased: int
     entries: dict[str, int]
     rejects: tuple[Reject, ...]
+    unread: tuple[Reject, ...] = ()
 
 
 class Found:
@@ -48,11 +52,19 @@ class Found:
         self.deceased = 0
         self.entries: Counter[str] = Counter()
         self.rejects: list[Reject] = []
+        self.unread: list[Reject] = []
         self.research: list[Row] = []
 
     def tally(self, batch: int, patients: int) -> Tally:
         """The counts."""
-        return Tally(batch, patients, self.deceased, dict(self.entries), tuple(self.rejects))
+        return Tally(
+            batch,
+            patients,
+            self.deceased,
+            dict(self.entries),
+            tuple(self.rejects),
+            tuple(self.unread),
+        )
 
 
 class Judge:

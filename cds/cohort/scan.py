@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cds.cohort.blocks import BLOCK, PlainBlock, blocks, plain_block
+from cds.cohort.bundles import belongs
 from cds.cohort.lines import Line, read_line
 from cds.cohort.source import RESEARCH_TYPES
 from cds.fhir.collecting import reports_error
-from cds.fhir.decode import BROKEN
 from cds.fhir.resources import OperationOutcome
 
 if TYPE_CHECKING:
@@ -53,13 +53,19 @@ class Reject(msgspec.Struct, frozen=True):
 
 
 class Scanned(msgspec.Struct, frozen=True):
-    """What one piece held. `rejects` carry line numbers within the piece, and no file name yet."""
+    """What one piece held. `rejects` carry line numbers within the piece, and no file name yet.
+
+    `anybodys`: it is a Bundle that cannot be read, and may be any patient's. `cut`: the file ends
+    in the middle of a line.
+    """
 
     number: int
     lines: int
     kinds: dict[str, int]
     rejects: tuple[Reject, ...]
     errors: int
+    anybodys: bool = False
+    cut: bool = False
 
 
 def pieces(file: int, path: str, size: int, first: int) -> list[Piece]:
@@ -141,7 +147,14 @@ def scan(piece: Piece, folder: str) -> Scanned:
         for start, lines in blocks(data, first, end):
             seen.add(lines, start)
     _write(seen.found, piece.number, Path(folder))
-    return Scanned(piece.number, seen.lines, dict(seen.kinds), tuple(seen.rejects), seen.errors)
+    return Scanned(
+        piece.number,
+        seen.lines,
+        dict(seen.kinds),
+        tuple(seen.rejects),
+        seen.errors,
+        cut=seen.cut,
+    )
 
 
 class _Seen:
@@ -153,6 +166,7 @@ class _Seen:
         self.kinds: Counter[str] = Counter()
         self.rejects: list[Reject] = []
         self.errors = 0
+        self.cut = False
 
     def add(self, lines: list[bytes], start: int) -> None:
         """Add lines that follow one another; `start` is where the first lies."""
@@ -176,6 +190,8 @@ class _Seen:
         if line.broken:
             text = data.decode("utf-8", "replace").rstrip("\r\n")[:_KEPT]
             self.rejects.append(Reject("", self.lines, line.broken, text))
+            # Only the last line of a file has no end; one that is broken too was not written whole.
+            self.cut = self.cut or (kind is None and not data.endswith(b"\n"))
         if kind in RESEARCH_TYPES:
             self.found.research.append((kind, line.concerns, data.strip()))
         elif kind == "OperationOutcome":
@@ -187,37 +203,11 @@ class _Seen:
 def scan_bundle(piece: Piece, folder: str) -> Scanned:
     """Index one file that holds a Bundle: whose it is, as far as it says."""
     found = _Found(piece.file)
-    patients = _patients_in(Path(piece.path).read_bytes())
-    # Neither none nor several can be evaluated; the file then stands for itself and is refused.
-    patient = patients.pop() if len(patients) == 1 else f"\0{piece.file}"
-    found.add(Line("Patient", patient), 0, piece.end)
+    whose = belongs(Path(piece.path).read_bytes())
+    # Where it names nobody, it stands for itself.
+    found.add(Line("Patient", whose.patient or f"\0{piece.file}"), 0, piece.end)
     _write(found, piece.number, Path(folder))
-    return Scanned(piece.number, 1, {"Bundle": 1}, (), 0)
-
-
-class _Id(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    resource_type: str | None = None
-    id: str | None = None
-
-
-class _Entry(msgspec.Struct, frozen=True, gc=False):
-    resource: _Id | None = None
-
-
-class _Bundle(msgspec.Struct, frozen=True, gc=False):
-    entry: tuple[_Entry, ...] | None = None
-
-
-_bundle = msgspec.json.Decoder(_Bundle)
-
-
-def _patients_in(data: bytes) -> set[str]:
-    try:
-        bundle = _bundle.decode(data.removeprefix(_BOM))
-    except BROKEN:
-        return set()
-    resources = (entry.resource for entry in bundle.entry or ())
-    return {one.id for one in resources if one and one.resource_type == "Patient" and one.id}
+    return Scanned(piece.number, 1, {"Bundle": 1}, (), 0, whose.anybodys)
 
 
 def _line_from(data: BinaryIO, place: int) -> int:

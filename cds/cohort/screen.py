@@ -16,6 +16,7 @@ from cds.cohort.fault import CohortFault
 from cds.cohort.finishing import Finished, finish
 from cds.cohort.inputs import SCAN, read_inputs
 from cds.cohort.judging import Tally
+from cds.cohort.output import WORK, check_out
 from cds.cohort.plan import open_plan
 from cds.cohort.since import check_previous, compare
 from cds.cohort.source import find_source
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from cds.cohort.workers import Workers
     from cds.fhir.retrieved import Coverage
 
-WORK = ".work"
-"""The folder inside the output folder that holds what an interrupted run has finished."""
-
 _FEW_BYTES = 8 << 20
 """A source below this size is not worth the start of further processes."""
 
@@ -50,6 +48,7 @@ def screen(order: Order, progress: Progress, content: Content | None = None) -> 
     """
     source = find_source(Path(order.source))
     out = Path(order.out)
+    check_out(Path(order.source), out)
     if order.since is not None:
         check_previous(Path(order.since), out)
     small = sum(file.size for file in source.files) < _FEW_BYTES
@@ -69,6 +68,7 @@ def screen(order: Order, progress: Progress, content: Content | None = None) -> 
                 cut=inputs.cut,
                 complete=order.complete,
                 not_kept=order.not_kept,
+                anybodys=inputs.anybodys,
             )
             setup = _setup(order, inputs, coverage, work)
             _build_plan(work)
@@ -130,6 +130,7 @@ def _setup(order: Order, inputs: Inputs, coverage: dict[str, Coverage], work: Pa
         form=inputs.source.form,
         names=tuple(file.name for file in inputs.source.files),
         paths=tuple(staged.path for staged in inputs.staged),
+        cut=frozenset(number for number, staged in enumerate(inputs.staged) if staged.cut),
         coverage=coverage,
         folder=str(folder),
         refusal_flags=order.refusal_flags,
@@ -147,7 +148,7 @@ def _evaluate(  # noqa: PLR0913 - the parts of a screening meet here
     todo = plan.batches(frozenset(done))
     for tally in workers.map(partial(evaluate_batch, setup), todo):
         if order.strict:
-            _refuse(tally.rejects)
+            _refuse((*tally.rejects, *tally.unread))
         done[tally.batch] = tally
         advance(tally.patients)
     return [done[number] for number in sorted(done)]

@@ -172,8 +172,12 @@ with
     where (t.was in ('fail', 'unknown') or t.now in ('fail', 'unknown'))
     group by all)
 select n.patient, n.trial, n.change, n.was, n.now, n.lacks as missing,
-       coalesce(t.criteria, '') as criteria, coalesce(t.excludes, '') as excludes,
-       case when n.was is null then 'new patient' else coalesce((
+       -- Of whoever left, no criterion changed: it is not asked any more.
+       case when n.now is null then '' else coalesce(t.criteria, '') end as criteria,
+       coalesce(t.excludes, '') as excludes,
+       case when n.was is null then 'new patient'
+            when n.now is null and 'new data' in (select word from cause) then 'new data'
+       else coalesce((
          select string_agg(word, ' or ' order by word) from cause
          where (word <> 'new data' or coalesce(t.other, true))
            and (word <> 'time' or coalesce(t.aged, true))), 'nothing that is known')

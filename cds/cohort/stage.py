@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import shutil
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 import msgspec
+
+from cds.cohort.fault import CohortFault
 
 if TYPE_CHECKING:
     from cds.cohort.source import InputFile
@@ -32,15 +33,31 @@ class Staged(msgspec.Struct, frozen=True):
 
 
 def stage(file: InputFile, folder: str, number: int) -> Staged:
-    """Digest one file, and unpack it into `folder` if it is compressed or Parquet."""
-    digest = _digest(file.path)
+    """Digest one file, and unpack it into `folder` if it is compressed or Parquet.
+
+    Raises:
+        CohortFault: it cannot be opened, or is no Parquet though it says so.
+    """
+    try:
+        digest = _digest(file.path)
+    except OSError as problem:
+        why = (problem.strerror or "unknown reason").lower()
+        message = f"SOURCE: '{file.name}' cannot be read: {why}."
+        raise CohortFault(message) from None
     if file.name.endswith(".gz"):
         target = Path(folder) / f"{number:06}.text"
         cut = _unpack(file.path, target)
         return Staged(str(target), target.stat().st_size, digest, cut)
     if file.path.endswith(".parquet"):
         target = Path(folder) / f"{number:06}.text"
-        _rows_as_lines(file, target)
+        try:
+            _rows_as_lines(file, target)
+        except duckdb.IOException:  # DuckDB says so of both
+            message = f"SOURCE: '{file.name}' is damaged, or the disk of --out is full."
+            raise CohortFault(message) from None
+        except duckdb.Error:
+            message = f"SOURCE: '{file.name}' cannot be read as Parquet; export it anew."
+            raise CohortFault(message) from None
         return Staged(str(target), target.stat().st_size, digest)
     return Staged(file.path, file.size, digest)
 
@@ -54,7 +71,9 @@ def _unpack(path: str, target: Path) -> bool:
     """Unpack gzip; true if the file is damaged."""
     with gzip.open(path, "rb") as packed, target.open("wb") as plain:
         try:
-            shutil.copyfileobj(packed, plain, _BLOCK)
+            # One piece after the other: `read` would lose what precedes the fault.
+            while piece := packed.read1(_BLOCK):
+                plain.write(piece)
         except (EOFError, OSError, zlib.error):
             return True
     return False

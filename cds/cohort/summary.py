@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cds.cards.words import counted
 from cds.core.criterion import Overall
 from cds.fhir.retrieved import NEEDED, SHORT
 
@@ -23,17 +24,23 @@ def summary(finished: Finished, out: str) -> str:
 
 def _lines(finished: Finished, out: str) -> Iterator[str]:
     yield (
-        f"{finished.patients} patients: {finished.evaluated} evaluated, "
+        f"{counted(finished.patients, 'patient')}: {finished.evaluated} evaluated, "
         f"{finished.deceased} deceased, {finished.rejected_patients} not readable"
     )
     for trial, counts in finished.overall.items():
-        said = ", ".join(
+        verdicts = ", ".join(
             f"{counts.get(overall.value, 0)} {overall.value}" for overall in reversed(Overall)
         )
-        yield f"  {trial}: {said}"
+        yield f"  {trial}: {verdicts}"
     for kind, covered in finished.coverage.items():
         if kind in NEEDED_KINDS and covered.state in SHORT:
             yield f"! {kind} was not read completely: {covered.why}"
-    if finished.rejected_lines or finished.rejected_patients:
-        yield f"! {finished.rejected_lines} broken lines; see {out}/rejects.ndjson"
+    rejected = (
+        (finished.rejected_patients, "patient not readable", "patients not readable"),
+        (finished.rejected_lines, "broken line", "broken lines"),
+        (finished.rejected_files, "damaged file", "damaged files"),
+    )
+    said = [counted(number, one, many) for number, one, many in rejected if number]
+    if said:
+        yield f"! {', '.join(said)}; see {out}/rejects.ndjson"
     yield f"Rows: {out}/determinations.csv, {out}/criteria.parquet; 'trial-cds report {out}'"

@@ -27,7 +27,7 @@ from cds.core.facts import (
     Retrieval,
 )
 from cds.core.truth import Truth
-from cds.core.when import When, read_when
+from cds.core.when import Age, When, read_when
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -313,7 +313,9 @@ class GivenReader:
 
     def _range(self, item: Table, row: Table) -> ReferenceRange:
         age = {
-            key: self._number(str(item[key]), row) for key in ("age_from", "age_to") if key in item
+            key: Age(self._number(str(item[key]), row))
+            for key in ("age_from", "age_to")
+            if key in item
         }
         high = self._number(str(item.get("high", "")).split(" ")[0], row)
         sex = item.get("sex")

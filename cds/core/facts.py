@@ -16,7 +16,7 @@ import msgspec
 
 from cds.core.answer import Gap
 from cds.core.truth import Truth
-from cds.core.when import When
+from cds.core.when import Age, When
 
 if TYPE_CHECKING:
     from datetime import date
@@ -52,14 +52,14 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 class ReferenceRange(msgspec.Struct, frozen=True, gc=False):
     """The upper limit of one reference range, in the concept's canonical unit.
 
-    `sex` is the administrative gender it applies to (None: any), ages are in completed years
-    (None: unbounded). `high` None: the unit of the limit could not be converted.
+    `sex` is the administrative gender it applies to (None: any), ages are the first and the last
+    that it is for (None: unbounded). `high` None: the unit of the limit could not be converted.
     """
 
     high: Decimal | None
     sex: str | None = None
-    age_low: Decimal | None = None
-    age_high: Decimal | None = None
+    age_low: Age | None = None
+    age_high: Age | None = None
 
     @property
     def is_for_some(self) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from decimal import Decimal
 from functools import lru_cache
 
 import msgspec
@@ -149,6 +150,25 @@ def _add_months(day: date, months: int) -> date:
 def completed_years(birth: date, on: date) -> int:
     """Age in completed years; who is born on 29 February ages on 1 March in common years."""
     return on.year - birth.year - ((on.month, on.day) < (birth.month, birth.day))
+
+
+class Age(msgspec.Struct, frozen=True, gc=False):
+    """An age at which something begins or ends, counted in completed `unit`: years, months, days.
+
+    Somebody of 82 months is 6 years old: ages can only be compared in the unit of the limit.
+    """
+
+    number: Decimal
+    unit: str = "years"
+
+    def completed(self, birth: date, on: date) -> int:
+        """How many of the unit somebody born at `birth` has completed on a day."""
+        if self.unit == "days":
+            return (on - birth).days
+        years = completed_years(birth, on)
+        if self.unit == "years":
+            return years
+        return (on.year - birth.year) * 12 + on.month - birth.month - (on.day < birth.day)
 
 
 class Evaluation(msgspec.Struct, frozen=True, gc=False):

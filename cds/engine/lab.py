@@ -123,7 +123,12 @@ class Lab(msgspec.Struct, frozen=True, dict=True):
         if not valued:
             return self._nothing(facts, Gap.NO_VALUE if skipped else Gap.NOT_RECORDED, skipped)
         if met := self._met_ever(valued, facts.patient, asked):
-            return Answer(Truth.MET, self._shown(met), evidence_of(met))
+            sure = [r for r in met if r.when is not None and r.when.end <= asked.end]
+            if sure:
+                return Answer(Truth.MET, self._shown(sure), evidence_of(sure))
+            says = f"{self._shown(met)} may be of a later day"
+            missing = (Missing(self.concepts[0], Gap.DATE),)
+            return Answer(Truth.UNKNOWN, says, evidence_of(met), missing)
         newest = newest_of(valued)
         if any(result.reading is None for result in newest):
             return self._unusable(newest, valued)
@@ -235,7 +240,8 @@ class Lab(msgspec.Struct, frozen=True, dict=True):
             dict.fromkeys(Missing(self.concepts[0], r.unusable or Gap.NO_VALUE) for r in bad)
         )
         says = "; ".join(
-            f"{self._shown([r])} cannot be used ({_WHY[r.unusable or Gap.NO_VALUE]})" for r in bad
+            f"{self._shown([r])} cannot be used ({_UNUSABLE[r.unusable or Gap.NO_VALUE]})"
+            for r in bad
         )
         usable = [result for result in valued if result.reading is not None]
         older = newest_of(usable)[:1] if usable else []
@@ -464,6 +470,8 @@ _WHY = {
     Gap.CONFLICTING: "its reference ranges contradict one another",
     Gap.JUDGEMENT: "its value does not settle it, a human must say",
 }
+
+_UNUSABLE = _WHY | {Gap.CONFLICTING: "it says two different things"}
 
 
 _NOT_DETECTED = Reading(Decimal(0), Decimal(0), presence=Truth.NOT_MET)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cds.core.answer import Gap
-from cds.core.when import completed_years
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -52,12 +51,10 @@ def _fits(limits: ReferenceRange, patient: Patient, result: Result, asked: Evalu
     on = min(result.when.last, asked.on) if result.when is not None else asked.on
     if patient.birth.last > on:
         return False
-    ages = {
-        completed_years(patient.birth.first, on),
-        completed_years(patient.birth.last, on),
-    }
+    births = (patient.birth.first, patient.birth.last)
+    low, high = limits.age_low, limits.age_high
     return all(
-        (limits.age_low is None or age >= limits.age_low)
-        and (limits.age_high is None or age <= limits.age_high)
-        for age in ages
+        (low is None or low.completed(birth, on) >= low.number)
+        and (high is None or high.completed(birth, on) <= high.number)
+        for birth in births
     )

@@ -94,35 +94,88 @@ NOTHING_SAID = frozenset(
 )
 """Codes of null flavours and data-absent reasons that some feeds send as the value."""
 
+_STATE = (
+    r"(?:pregnant|breast[\s-]?feeding|lactating|detected|detectable|reactive|present|seen|found)"
+)
 _NEGATIVE = re.compile(
-    r"\b(?:not|non|none|un)[\s-]?(?:detected|detectable|reactive|present|seen|found|pregnant|"
-    r"breast[\s-]?feeding|lactating)\b|\bnegative\b|\bneg\b|\babsent\b|\bnil\b|\bnone\b"
-    r"|\bno\b(?:[^.;]{0,60}\b(?:detected|seen|found|present|reactive|evidence)\b)?"
+    rf"\b(?:not|non|none|un)(?:[\s-]?(?:currently|presently|now))?[\s-]?{_STATE}\b"
+    r"|\bno longer (?:pregnant|breast[\s-]?feeding|lactating)\b"
+    r"|\b(?:pregnant|breast[\s-]?feeding|lactating) ?[:=-]? ?no\b"
+    r"|\bnegativ(?:e[rsn]?)?\b|\bneg\b|\babsent\b"
+    r"|\bno(?: [\w/+'-]+){0,6}? (?:detected|seen|found|present|reactive|evidence)\b"
+    r"|\bnicht[\s-]?(?:nachweisbar|nachgewiesen|reaktiv|schwanger)\b"
+    r"|阴性|未检出|未见|无反应性|未怀孕|未妊娠"
 )
 _POSITIVE = re.compile(
-    r"\bpositive\b|\bpos\b|\bdetected\b|\bpresent\b|\byes\b|\bpregnant\b|\bbreast[\s-]?feeding\b"
-    r"|\blactating\b"
+    r"\bpositiv(?:e[rsn]?)?\b|\bpos\b|\bdetect(?:ed|able)\b|\bpresent\b|\byes\b|\bpregnant\b"
+    r"|\bbreast[\s-]?feeding\b|\blactating\b|\bnachweisbar\b|\bnachgewiesen\b|\bschwanger\b"
+    r"|阳性|检出|怀孕|妊娠"
 )
-_REACTIVE = re.compile(r"\breactive\b")
+_REACTIVE = re.compile(r"\brea[ck]ti(?:ve|v)\b")
 _OPEN = re.compile(
     r"\bindeterminate\b|\bequivocal\b|\binconclusive\b|\bborderline\b|\bweak(?:ly)?\b"
     r"|\bgr[ae]y zone\b|\bpreliminary\b|\bpresumptive\b|\bunconfirmed\b|\bpossibl[ey]\b"
-    r"|\bprobabl[ey]\b|\bunknown\b"
+    r"|\bprobabl[ey]\b|\bunknown\b|\bgrenzwertig\b|\bfraglich\b|\bschwach\b|弱阳性|可疑|疑似|不确定"
 )
 _NOT_DONE = re.compile(
-    r"\bnot (?:performed|done|tested|available|obtained|collected|recorded|reported|applicable)\b"
+    r"\bnot (?:performed|done|tested|available|obtained|collected|recorded|reported|applicable"
+    r"|received|measured|determined)\b"
+    r"|\bnone (?:available|reported|received|recorded)\b"
+    r"|\bno (?:results?|specimens?|samples?|tests?|reports?|data|values?)\b"
     r"|\bcancel+ed\b|\bpending\b|\bqns\b|\bquantity not sufficient\b|\binsufficient\b|\bn/?a\b"
+    r"|\bha?emoly[sz]ed\b|\bclotted\b"
+    r"|\bnicht (?:durchgeführt|bestimmt|gemessen|erfolgt|untersucht)\b|\bfolgt\b|\bausstehend\b"
+    r"|未做|未查|未测|标本不合格|待报告"
 )
-_GRADE = re.compile(r"(?:(\d)\s*\+|\+\s*(\d)|(\+{1,4}))")
+"""That there is no result; beside a result, that something else of it is missing."""
+_DOUBT = re.compile(
+    r"\b(?:not|no|non|none|nil|nor|neither|never|cannot|can't|isn't|wasn't|without|false(?:ly)?"
+    r"|denie[sd]|stopped|ceased|previous(?:ly)?|past|former(?:ly)?|recent(?:ly)?|history|hx|h/o"
+    r"|could|might|may (?:be|have)|if|ruled?[ -]out|r/o|query|queried|suspect(?:ed)?|(?:un)?likely"
+    r"|except|await\w*|contaminat\w*|invalid|error|mother|maternal|partner|spouse|father|donor"
+    r"|nicht|keine?[nrsm]?|ohne|frühere?[nrsm]?|nie)\b"
+    r"|\?|[不非假否曾既往排除无母]"
+)
+"""Words beside an answer with which a text does not plainly say it, of this patient and now."""
+_EXPLAINED = re.compile(
+    r"[^.;]*\b(?:(?:does|do|can|should) not|cannot) (?:exclude|rule out|preclude|eliminate)\b[^.;]*"
+)
+"""What laboratories print below negative results: what they do not prove."""
+_SENTENCE = re.compile(r"[.;。；](?!\d)")
+_WHOLE: Mapping[str, Reading] = {
+    "+": POSITIVE,
+    "(+)": POSITIVE,
+    **dict.fromkeys(("-", "no", "none", "nil"), NEGATIVE),
+}
+_DIGIT, _RATIO = re.compile(r"[\d+]"), re.compile(r"\+|\d[:.]\d")
+_DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b|\b\d{1,2}[./]\d{1,2}[./]\d{2,4}\b|\b\d\d?:\d\d\b")
+
+_GRADE_RANGE = re.compile(r"(?<![\d.,])(\d)\s*\+?\s*(?:-|to)\s*(\d)\s*\+(?![\d+])")
+_GRADE = re.compile(
+    r"(?<![\d.,])(\d)\s*(?:\+(?![\d+])|plus\b)|(?<![\d+])\+\s*(\d)(?![\d.,])|(?<!\+)(\+{1,4})(?!\+)"
+)
+_AMOUNT_AND_SIGN = re.compile(r"\d\d\+(?!\+)|[<>≤≥]")
+"""An amount with a sign, which may be a grade or 'and more'; a grade that is a bound only."""
 _TRACE = re.compile(r"\btraces?\b|\btr\b|\+\s*/\s*-|±|\(\+\)")
-_SCORE = re.compile(
-    r"(?:ecog|zubrod|who|ps|nyha|grade|class|score|status|stage)\W{0,3}(\d|iv|i{1,3})\b(?![.,]\d)",
+
+_NUMBER = r"(?P<n>\d|iv|i{1,3})(?![a-z\d_])(?![.,]\d|\s*%)"
+_FILLERS = (
+    r"(?:\s*(?:\b(?:performance|functional|status|score|scale|grade|class|ps|of|is)\b"
+    r"|评分|分级|[:=(\[-]))*"
+)
+_NAMED = re.compile(rf"\b(?:ecog|zubrod|who|nyha|ps){_FILLERS}\s*{_NUMBER}", re.ASCII)
+_LEADING = re.compile(rf"{_NUMBER}", re.ASCII)
+_BARELY_NAMED = re.compile(
+    rf"(?:functional |performance )?(?:grade|class|score|status){_FILLERS}\s*{_NUMBER}", re.ASCII
+)
+_ANOTHER = re.compile(
+    r"\s*(?:[^\s\w]{0,2}|\S{1,4})\s*(?:(?:ecog|nyha|grade|class) )?(?:[0-5](?![\d])|iv\b|i{1,3}\b)"
+    r"|\s*(?:or|and) (?:more|greater|higher|worse|above|less|lower|better|below)\b|\s*\+",
     re.ASCII,
 )
-_LEADING = re.compile(r"(\d|iv|i{1,3})(?![\w.,/%]|\s*[-/]\s*\d)", re.ASCII)
-_SCORE_RANGE = re.compile(r"\W{0,3}(?:to|or|-)\W{0,2}(?:[0-5](?!\d)|iv\b|i{1,3}\b)", re.ASCII)
-_OTHER_SCALES = re.compile(r"karnofsky|lansky|kps\b")
-_SIGNS = {"+": POSITIVE, "(+)": POSITIVE, "-": NEGATIVE}
+"""What follows a score that is one of several, or a bound only."""
+_BOUND = re.compile(r"[<>≤≥~≈]")
+_OTHER_SCALES = re.compile(r"\b(?:karnofsky|lansky|kps|lps)\b[^;,)]*")
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4}
 
 
@@ -142,54 +195,91 @@ def interpretation_answer(code: str) -> Reading | str | None:
     return _INTERPRETATIONS.get(code)
 
 
-def not_done(text: str) -> bool:
-    """Whether a text says that there is no result."""
-    return bool(_NOT_DONE.search(folded(text)))
+def not_done(text: str, *, numbers: bool = True) -> bool:
+    """Whether a text says that there is no result, and no result beside it.
+
+    `numbers`: a number is a result; in the name of a test that is answered by words it is none,
+    unless it is a titre or a ratio.
+    """
+    said = folded(text)
+    rest = _NOT_DONE.sub(" ", said)
+    if rest == said or any(words.search(rest) for words in (_POSITIVE, _NEGATIVE, _REACTIVE)):
+        return False
+    return not (_DIGIT if numbers else _RATIO).search(_DATE.sub(" ", rest))
 
 
 def presence(text: str) -> Reading | str | None:
-    """Positive, negative, open or REACTIVE; None where the text says none or several of these."""
+    """Positive, negative, open or REACTIVE; None where the text says none or several of these.
+
+    So it is where a word beside the answer casts doubt on it, or says that a part is missing.
+    """
     said = folded(text)
-    if said in _SIGNS:
-        return _SIGNS[said]
+    whole = _WHOLE.get(said.rstrip(". "))
+    if whole is not None:
+        return whole
+    said = _EXPLAINED.sub(" ", said)
     if _OPEN.search(said):
         return OPEN
-    rest = _NEGATIVE.sub(" ", said)
-    positive, reactive = bool(_POSITIVE.search(rest)), bool(_REACTIVE.search(rest))
-    if rest != said:
-        return None if positive or reactive else NEGATIVE
-    if positive:
-        return POSITIVE
-    return REACTIVE if reactive else None
+    if _NOT_DONE.search(said):
+        return None
+    found = [answer for part in _SENTENCE.split(said) for answer in _answers_in(part)]
+    return found[0] if found and all(answer is found[0] for answer in found) else None
+
+
+def _answers_in(sentence: str) -> list[Reading | str | None]:
+    """What a sentence answers: nothing, one thing, several, or None where it is not plain."""
+    rest = _NEGATIVE.sub(" ", sentence)
+    found: list[Reading | str | None] = []
+    if rest != sentence:
+        found.append(NEGATIVE)
+    if _POSITIVE.search(rest):
+        found.append(POSITIVE)
+    elif _REACTIVE.search(rest):
+        found.append(REACTIVE)
+    return [None] if found and _DOUBT.search(rest) else found
 
 
 def grade(text: str) -> Reading | None:
     """A strip's grade: '2+', '++', '+2', 'trace', 'negative', 'positive' without its grade."""
-    said = folded(text)
-    if _TRACE.search(said):
-        return TRACE
+    said = re.sub(r"\+\s+(?=\+)", "+", folded(text))
+    if _AMOUNT_AND_SIGN.search(said) or _NOT_DONE.search(said):
+        return None
+    trace = bool(_TRACE.search(said))
+    said = _GRADE_RANGE.sub(r"\1+ \2+", _TRACE.sub(" ", said))
     found = {
         int(digit or behind or 0) or len(signs) for digit, behind, signs in _GRADE.findall(said)
     }
-    if len(found) == 1:
-        number = found.pop()
-        return graded(Decimal(number))
     if found:
-        return Reading(Decimal(min(found)), Decimal(max(found)), presence=Truth.MET)
-    answer = presence(text)
+        return None if _DOUBT.search(said) else _of_grades(found, trace=trace)
+    answer = TRACE if trace else presence(text)
     return answer if isinstance(answer, Reading) else None
+
+
+def _of_grades(found: set[int], *, trace: bool) -> Reading:
+    """The reading of one grade, or of several between which it lies; a trace is above none."""
+    most = Decimal(max(found))
+    if trace:
+        return Reading(_ZERO, most, low_open=True, presence=Truth.UNKNOWN)
+    if len(found) == 1:
+        return graded(most)
+    return Reading(Decimal(min(found)), most, presence=Truth.MET)
 
 
 def score(text: str) -> Reading | None:
     """A score or class: 'ECOG 1', 'ECOG PS: 1', '1 - restricted …', 'NYHA II'; else None."""
     said = folded(text)
+    if _BOUND.search(said) or _OPEN.search(said):
+        return None
     if _OTHER_SCALES.search(said):
+        said = _OTHER_SCALES.sub(" ", said)
+        if not _NAMED.search(said):
+            return None
+    matches = list(_NAMED.finditer(said))
+    matches += [first] if (first := _LEADING.match(said)) else []
+    matches = matches or ([first] if (first := _BARELY_NAMED.match(said)) else [])
+    if any(_ANOTHER.match(said, match.end()) for match in matches):
         return None
-    named = list(_SCORE.finditer(said))
-    matches = named or ([first] if (first := _LEADING.match(said)) else [])
-    if any(_SCORE_RANGE.match(said, match.end()) for match in matches):
-        return None
-    found = {_ROMAN.get(match[1]) or int(match[1]) for match in matches}
+    found = {_ROMAN.get(match["n"]) or int(match["n"]) for match in matches}
     if len(found) != 1:
         return None
     number = Decimal(found.pop())

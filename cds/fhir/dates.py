@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cds.core.when import Span, When, day_range, read_when
+from cds.core.when import Age, Span, When, day_range, read_when
 from cds.fhir import lazily
 from cds.fhir.lazily import UNREADABLE, Lost, Quantity
 
@@ -26,14 +26,15 @@ _TIME_UNITS = {
     "h": "hours", "hr": "hours", "hrs": "hours", "hour": "hours", "hours": "hours",
 }  # fmt: skip
 _IN_DAYS = {"weeks": Decimal(7), "days": Decimal(1), "hours": Decimal(1) / Decimal(24)}
-_IN_YEARS = {
-    "years": Decimal(1),
-    "months": Decimal(1) / Decimal(12),
-    "weeks": Decimal(7) / Decimal("365.25"),
-    "days": Decimal(1) / Decimal("365.25"),
-    "hours": Decimal(1) / Decimal(8766),
+_IN_SMALLER = {
+    "years": (Decimal(12), "months"),
+    "months": (Decimal("365.25") / 12, "days"),
+    "weeks": (Decimal(7), "days"),
+    "hours": (Decimal(1) / Decimal(24), "days"),
 }
 _LONGEST_YEARS = 150
+_LONGEST_AGE = 1_500_000
+"""Hours in more than 150 years."""
 _LONGEST_SUPPLY = 10_000
 
 
@@ -105,12 +106,16 @@ def at_age(age: Quantity, birth: When | None, zone: tzinfo) -> When | None:
     return When(f"at {int(age.value)} {unit} of age", first, last, start, end)
 
 
-def years(age: Quantity | None) -> Decimal | None:
-    """An age in years; None where it or its unit is not known."""
+def age_of(age: Quantity | None) -> Age | None:
+    """An age as a limit, in a unit of which it is a whole number; None where it is not known."""
     unit = _unit(age) if age is not None else None
-    if age is None or age.value is None or unit is None:
+    if age is None or age.value is None or unit is None or abs(age.value) > _LONGEST_AGE:
         return None
-    return age.value * _IN_YEARS[unit]
+    number = age.value
+    while unit in {"weeks", "hours"} or (number != int(number) and unit != "days"):
+        times, unit = _IN_SMALLER[unit]
+        number *= times
+    return Age(number, unit)
 
 
 def last_day_after(first: date, duration: Quantity, times: int) -> date | None:

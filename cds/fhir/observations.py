@@ -17,7 +17,7 @@ from cds.fhir import lazily
 from cds.fhir.dates import read_date, read_period
 from cds.fhir.lazily import UNREADABLE, Lost, there
 from cds.fhir.loose import concept_in
-from cds.fhir.resources import Entry, Observation, Valued
+from cds.fhir.resources import Entry, Observation, Reference, Valued
 from cds.fhir.retrieved import reference_of
 from cds.fhir.values import Value
 
@@ -34,6 +34,7 @@ _components = msgspec.json.Decoder(tuple[Valued, ...])
 _component = msgspec.json.Decoder(Valued)
 _members = msgspec.json.Decoder(tuple[Observation, ...])
 _contained = msgspec.json.Decoder(Observation)
+_references = msgspec.json.Decoder(tuple[Reference, ...])
 P = TypeVar("P", Valued, Observation)
 _surely_readable = re.compile(
     rb'"([12]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8]))'
@@ -131,7 +132,7 @@ class Results(LazyResults):
         for concept in concepts:
             for found in self._found.get(concept, ()):
                 if found.observation.status in _COUNTS and may_lack(gap, found.valued, found.lab):
-                    value = self._value(found)
+                    value, _ = self._value(found)
                     if value.unusable is gap:
                         yield concept, value.display
 
@@ -188,28 +189,32 @@ class Results(LazyResults):
             made = self._made[id(found)] = self._result(found)
         return made
 
-    def _value(self, found: _Found) -> Value:
+    def _value(self, found: _Found) -> tuple[Value, Valued]:
+        """The value of a result, and what holds it: the observation itself or a component."""
         observation = found.observation
         value = self._reader.value(found.valued, found.lab)
         if value.skipped is not None and found.valued is observation and observation.component:
-            value = self._value_in_components(found) or value
-        return value
+            return self._value_in_components(found) or (value, found.valued)
+        return value, found.valued
 
     def _result(self, found: _Found) -> Result:
         observation, lab = found.observation, found.lab
-        value = self._value(found)
+        value, valued = self._value(found)
         reference = reference_of(found.entry)
         when = _effective(observation, self._zone)
         issued = read_date(observation.issued, self._zone)
         if observation.status not in _COUNTS:
             status = observation.status or "status not stated"
             return Result(reference, when, value.display, skipped=status)
+        if _is_about_another(observation):
+            return Result(reference, when, value.display, skipped="not about the patient")
         if value.skipped is not None:
             return Result(reference, when, value.display, skipped=value.skipped)
         unusable = value.unusable
         if when is None and unusable is None:
             unusable = Gap.DATE
-        ranges, has_high = self._reader.ranges(found.valued, lab)
+        ranged = valued if there(valued.reference_range) else found.valued
+        ranges, has_high = self._reader.ranges(ranged, lab)
         return Result(
             reference,
             when,
@@ -221,26 +226,41 @@ class Results(LazyResults):
             has_high=has_high,
         )
 
-    def _value_in_components(self, found: _Found) -> Value | None:
-        """The value that an observation without one leaves to its components.
+    def _value_in_components(self, found: _Found) -> tuple[Value, Valued] | None:
+        """The value that an observation without one leaves to its components, and which holds it.
 
-        Some EHRs put a score there: under the observation's own code, or as the only component
-        under a code that nobody else knows.
+        Some EHRs put it there under the observation's own code; a score also as the only component,
+        under a code that nobody else knows. A code that is known means something else.
         """
         parts = _parts(found.observation.component, _components, _component)
         same = [part for part in parts if found.lab.analyte.key in self._analytes(part.code)]
-        if not same and len(parts) == 1 and not self._analytes(parts[0].code):
-            same = list(parts)
-        values = [self._reader.value(part, found.lab) for part in same]
-        given = [value for value in values if value.skipped is None]
-        if len({(value.reading, value.unusable) for value in given}) > 1:
-            display = " / ".join(value.display for value in given)
-            return Value(display, unusable=Gap.CONFLICTING)
+        if not same and len(parts) == 1 and found.lab.analyte.scale == "score":
+            same = [part for part in parts if self._is_local(part.code)]
+        values = [(self._reader.value(part, found.lab), part) for part in same]
+        given = [(value, part) for value, part in values if value.skipped is None]
+        if len({(value.reading, value.unusable) for value, _ in given}) > 1:
+            display = " / ".join(value.display for value, _ in given)
+            return Value(display, unusable=Gap.CONFLICTING), found.valued
         return given[0] if given else None
 
     def _analytes(self, code: Raw) -> set[str]:
         """The analytes that a code names."""
         return {lab.analyte.key for lab in _labs_of(bytes(code), self._terminology)}
+
+    def _is_local(self, code: Raw) -> bool:
+        """Whether a code has no coding of a system that everybody shares."""
+        concept = concept_in(bytes(code))
+        codings = (concept and concept.coding) or ()
+        return not any(one.system and self._terminology.system(one.system) for one in codings)
+
+
+def _is_about_another(observation: Observation) -> bool:
+    """Whether an observation says that its focus is somebody or something else: donor, fetus."""
+    if not there(observation.focus):
+        return False
+    focuses = lazily.readable(_references, observation.focus)
+    subject = observation.subject and observation.subject.reference
+    return focuses is None or any(one.reference != subject for one in focuses)
 
 
 @lru_cache(maxsize=2048)

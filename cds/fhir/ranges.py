@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from cds.core.facts import ReferenceRange
+from cds.core.when import Age
 from cds.fhir import lazily
-from cds.fhir.dates import years
+from cds.fhir.dates import age_of
 from cds.fhir.lazily import Lost, there
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     Converting = Callable[[lazily.Quantity, LabCode], Conversion | None]
 
-_NORMAL = frozenset({"normal", "recommended", "reference range", "normal range"})
+_NORMAL = frozenset({"normal", "reference range", "normal range"})
 _SEXES = {
     "male": "male", "m": "male", "248153007": "male", "men": "male", "man": "male", "boys": "male",
     "males": "male", "boy": "male",
@@ -32,7 +33,7 @@ _SEXES = {
 _ADULT = frozenset({"adult", "adults"})
 _CHILD = frozenset({"child", "children", "pediatric", "paediatric", "boys", "girls", "boy", "girl"})
 _ANYBODY = frozenset({"normal", "general", "population", "all", "any", "patients"})
-_FIRST_ADULT_YEAR = Decimal(18)
+_ADULT_FROM, _CHILD_UNTIL = Age(Decimal(18)), Age(Decimal(17))
 _WORD = re.compile(r"[a-z0-9]+")
 
 
@@ -74,10 +75,19 @@ def _usable(
             return None
         sex = group_sex or sex
         if adult and age_low is None:
-            age_low = _FIRST_ADULT_YEAR
+            age_low = _ADULT_FROM
         if child and age_high is None:
-            age_high = _FIRST_ADULT_YEAR - 1
-    return ReferenceRange(_high(row.high, lab, conversion), sex, age_low, age_high)
+            age_high = _CHILD_UNTIL
+    high = _high(row.high, lab, conversion)
+    if high is not None and not _is_plausible(high, lab):
+        return None
+    return ReferenceRange(high, sex, age_low, age_high)
+
+
+def _is_plausible(high: Decimal, lab: LabCode) -> bool:
+    """Whether a limit may be one; some systems write 0, -1 or 9999 where there is none."""
+    least, most = lab.analyte.plausible_min, lab.analyte.plausible_max
+    return (least is None or high >= least) and (most is None or high <= most)
 
 
 def _high(raw: Raw, lab: LabCode, conversion: Converting) -> Decimal | None:
@@ -113,11 +123,11 @@ def _applies(group: CodeableConcept) -> tuple[str | None, bool, bool] | None:
     return (sexes.pop() if sexes else None, bool(words & _ADULT), bool(words & _CHILD))
 
 
-def _ages(age: lazily.Range | None) -> tuple[Decimal | None, Decimal | None]:
-    """The bounds in years. A bound that is there and has no readable unit excludes everybody."""
+def _ages(age: lazily.Range | None) -> tuple[Age | None, Age | None]:
+    """First and last age. A bound that is there and has no readable unit excludes everybody."""
     if age is None:
         return None, None
-    low, high = years(age.low), years(age.high)
+    low, high = age_of(age.low), age_of(age.high)
     if (age.low is not None and age.low.value is not None and low is None) or (
         age.high is not None and age.high.value is not None and high is None
     ):
@@ -125,4 +135,4 @@ def _ages(age: lazily.Range | None) -> tuple[Decimal | None, Decimal | None]:
     return low, high
 
 
-_NOBODY = Decimal(-1)
+_NOBODY = Age(Decimal(-1))

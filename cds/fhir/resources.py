@@ -101,6 +101,7 @@ class Observation(
     meta: Raw = ABSENT
     status: str | None = None
     subject: Reference | None = None
+    focus: Raw = ABSENT
     effective_date_time: Raw = ABSENT
     effective_period: Raw = ABSENT
     effective_instant: Raw = ABSENT

@@ -41,6 +41,9 @@ _PLAIN_SIGNS = str.maketrans(
 _ANNOTATION = re.compile(r"\{([^{}]*)\}")
 _ARBITRARY = re.compile(r"\[(IU|arb'U|USP'U|GPL'U|MPL'U|ELU|EU|anti'Xa'U)\]")
 _MISREAD = re.compile(r"\d\.\d")
+_BARE_NUMBER = re.compile(r"(?<![\w*^.\]}+-])(?!1(?!\d))\d+(?![\d*^])(?!\.?(?:h|mL)\b)")
+"""A number as a factor, which UCUM allows: '103/uL' is 10 to the third that lost its sign. A day
+may be 24 hours, and a decilitre 100 mL."""
 _SAID_AS_WELL = frozenset({"", "cell", "cells", "count", "#", "INR", "ratio", "score"})
 """Annotations that change nothing about what is measured."""
 _SCORES = frozenset({"1", "{score}", "{grade}", "{class}", "{points}", "{ECOG}", "{NYHA}"})
@@ -222,6 +225,8 @@ def _as_enzyme(ucum: str) -> Any:  # noqa: ANN401 - see above
 def _parsed(ucum: str) -> Any:  # noqa: ANN401 - see above
     """One of a UCUM unit as a pint quantity; None where it is not UCUM or would be misread."""
     if not ucum or len(ucum) > _LONGEST or _MISREAD.search(_ANNOTATION.sub("", ucum)):
+        return None
+    if _BARE_NUMBER.search(_ANNOTATION.sub("", ucum)):
         return None
     if not _ANNOTATION.sub("", ucum):
         ucum = "1"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,6 +11,7 @@ from cds.core.answer import Gap
 from cds.core.facts import Reading, ReferenceRange
 from cds.core.truth import Truth
 from cds.fhir import answers, lazily
+from cds.fhir.amounts import amount_in, is_below_detection, is_more_than_none, without_detected
 from cds.fhir.lazily import Lost, Quantity, there
 from cds.fhir.ranges import ranges_of
 from cds.fhir.resources import ABSENT
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
     from cds.core.terminology import Analyte, LabCode, Terminology
+    from cds.fhir.amounts import Amount
     from cds.fhir.resources import CodeableConcept, Valued
     from cds.fhir.units import Conversion, Units
 
@@ -32,12 +33,9 @@ _LARGEST = 40
 _PROPERTY_COUNTS = frozenset({"urea_nitrogen", "urea"})
 """Nitrogen or urea, mass or moles: a unit that is not the code's own may mean the other."""
 _VIRAL_LOAD = "[IU]/mL"
-_NUMBER = r"\d+(?:\.\d+)?|\d+,\d{1,2}(?!\d)|\.\d+"
-_MEASURED = re.compile(
-    rf"(?P<sign>[<>]=?)?\s*(?P<low>{_NUMBER})(?:\s*(?:-|to)\s*(?P<high>{_NUMBER}))?(?P<unit>(?![\d.,]).*)",
-    re.ASCII,
-)
-_SIGNS = str.maketrans({"≤": "<=", "≥": ">=", "＜": "<", "＞": ">", "–": "-", "−": "-", "—": "-"})
+_ONE_IN_A_THOUSAND = Decimal("0.001")
+_COPIES = "{copies}/mL"
+"""No factor turns copies into international units."""
 
 Ranges = tuple[tuple[ReferenceRange, ...], bool]
 _NO_RANGES: Ranges = ((), False)
@@ -100,6 +98,8 @@ class ValueReader:
                     said.append(one)
         if lab.analyte.scale == "score":
             said += self._interpreted(valued, lab)
+        elif not said and lab.analyte.scale == "presence":
+            said += self._only_interpreted(valued, lab)
         return self._judged(said, valued)
 
     def may_lack(self, gap: Gap, valued: Valued, lab: LabCode) -> bool:  # noqa: ARG002 - who remembers may know better
@@ -201,10 +201,11 @@ class ValueReader:
             return NOTHING
         answered = [self._coded(system, code, lab) for system, code in codes]
         found = {answer for answer in answered if answer is not None}
-        if found:
-            gap = Gap.CONFLICTING if len(found) > 1 else None
-            return Said(None if gap else found.pop(), gap, display or str(codes[0][1]))
         said = [self._words(text, valued, lab) for text in _displays(concept)]
+        if found:
+            in_words = {one.reading for one in said if one.reading is not None}
+            gap = Gap.CONFLICTING if len(found) > 1 or _contradict(found, in_words) else None
+            return Said(None if gap else found.pop(), gap, display or str(codes[0][1]))
         usable = {one.reading for one in said if one.reading is not None}
         if said and all(one == NOTHING for one in said):
             return NOTHING
@@ -221,10 +222,13 @@ class ValueReader:
     def _words(self, text: str, valued: Valued, lab: LabCode) -> Said:
         display, text = _cut(text), text[:_LONGEST_READ].strip()
         scale = lab.analyte.scale
-        if not text or answers.not_done(text):
+        if not text or answers.not_done(text, numbers=scale not in {"presence", "status"}):
             return NOTHING
         if scale in {"presence", "status"}:
-            return _found(self._settled(answers.presence(text), lab), display)
+            answer = self._settled(answers.presence(text), lab)
+            if answer is None and _is_load(lab):
+                return self._measured_words(text, valued, lab, display)
+            return _found(answer, display)
         if scale == "ordinal-grade":
             return _found(answers.grade(text), display)
         if scale == "score":
@@ -232,20 +236,40 @@ class ValueReader:
         return self._measured_words(text, valued, lab, display)
 
     def _measured_words(self, text: str, valued: Valued, lab: LabCode, display: str) -> Said:
-        answer = answers.presence(text) if lab.analyte.unit == _VIRAL_LOAD else None
+        answer: Reading | str | None = None
+        if lab.analyte.unit == _VIRAL_LOAD:
+            below = is_below_detection(answers.folded(text))
+            answer = answers.NEGATIVE if below else answers.presence(text)
         if answer is answers.NEGATIVE:
             return Said(answers.NEGATIVE, display=display)
         if answer is answers.POSITIVE:
+            return self._detected(text, valued, lab, display)
+        amount = amount_in(text)
+        if amount is None or (amount.may_be_thousands and self._is_of_single_cells(amount, lab)):
+            return Said(gap=Gap.NO_VALUE, display=display)
+        return self._measured(amount.low, amount.high, valued, lab, display)
+
+    def _detected(self, text: str, valued: Valued, lab: LabCode, display: str) -> Said:
+        """A virus that was found: more than nothing, and within the amount that stands with it.
+
+        '<10 IU/mL detected' is above 0 and below 10.
+        """
+        amount = amount_in(without_detected(text))
+        said = self._measured(amount.low, amount.high, valued, lab, display) if amount else NOTHING
+        known = said.reading
+        if known is None:
             return Said(answers.DETECTED, display=display)
-        match = _MEASURED.fullmatch(text.translate(_SIGNS))
-        if match is None:
-            return Said(gap=Gap.NO_VALUE, display=display)
-        unit = match["unit"].strip() or None
-        low = Quantity(_decimal(match["low"]), match["sign"], unit)
-        high = low if match["high"] is None else Quantity(_decimal(match["high"]), None, unit)
-        if match["sign"] and match["high"]:
-            return Said(gap=Gap.NO_VALUE, display=display)
-        return self._measured(low, high, valued, lab, display)
+        if known.low is not None:
+            return said
+        found = msgspec.structs.replace(
+            answers.DETECTED, high=known.high, high_open=known.high_open
+        )
+        return Said(found, display=display)
+
+    def _is_of_single_cells(self, amount: Amount, lab: LabCode) -> bool:
+        """Whether the unit is one of which results have hundreds and thousands: cells per µL."""
+        found = self.conversion(amount.low, lab)
+        return found is not None and not found.log and found.multiply <= _ONE_IN_A_THOUSAND
 
     def _measured(
         self, low: Quantity, high: Quantity, valued: Valued, lab: LabCode, display: str
@@ -253,13 +277,13 @@ class ValueReader:
         """A number or a range of numbers, by what the analyte's scale makes of numbers."""
         scale = lab.analyte.scale
         if scale in {"presence", "status"}:
-            answer = self._lab_says(valued, lab) if scale == "presence" else None
-            return Said(answer or answers.OPEN, display=display)
+            return Said(self._presence_by_number(low, valued, lab), display=display)
         if scale == "ordinal-grade":
-            is_grade = self._units.ucum(low.code or low.unit or "") == "{plus}"
-            if not is_grade or low.value is None or low is not high or low.comparator:
-                return Said(gap=Gap.UNIT, display=display)
-            return _within(answers.graded(low.value), lab.analyte, display)
+            number = self._grade(low) if low is high else None
+            graded = None if number is None else answers.graded(number)
+            return _within(graded, lab.analyte, display, Gap.UNIT)
+        if lab.analyte.unit == _VIRAL_LOAD and self._is_copies(low):
+            return _copies(low, high, display)
         bounds: list[Decimal | None] = []
         for side in (low,) if low is high else (low, high):
             if side.value is None:
@@ -273,6 +297,22 @@ class ValueReader:
             bounds.append(conversion.apply(side.value))
         reading = _interval(bounds[0], bounds[-1], low.comparator, lab.analyte)
         return _within(reading, lab.analyte, display)
+
+    def _grade(self, amount: Quantity) -> Decimal | None:
+        """The number of plus signs; an amount in any other unit is none."""
+        in_plus = self._units.ucum(amount.code or amount.unit or "") == "{plus}"
+        return amount.value if in_plus and not amount.comparator else None
+
+    def _presence_by_number(self, amount: Quantity, valued: Valued, lab: LabCode) -> Reading:
+        """What a number says of a yes or no: what the laboratory says beside it, else little."""
+        answer = self._lab_says(valued, lab) if lab.analyte.scale == "presence" else None
+        if answer is None and _is_load(lab) and is_more_than_none(amount):
+            return answers.POSITIVE
+        return answer or answers.OPEN
+
+    def _is_copies(self, amount: Quantity) -> bool:
+        """Whether an amount of virus is in copies, which no factor turns into units."""
+        return self._units.ucum(amount.code or amount.unit or "") == _COPIES
 
     def _coded(self, system: str | None, code: str | None, lab: LabCode) -> Reading | None:
         number = lab.analyte.answers.get((system or "", code or ""))
@@ -293,7 +333,7 @@ class ValueReader:
         """
         if isinstance(answer, str):
             return answers.OPEN if lab.analyte.key == "hiv" else answers.POSITIVE
-        if answer is answers.NEGATIVE and lab.analyte.scale == "presence" and _counts(lab):
+        if answer is answers.NEGATIVE and _is_load(lab):
             return answers.OPEN
         return answer
 
@@ -317,6 +357,16 @@ class ValueReader:
             if (number := lab.analyte.answers.get((self._short(coding.system), coding.code or "")))
             is not None
         ]
+
+    def _only_interpreted(self, valued: Valued, lab: LabCode) -> list[Said]:
+        """What the laboratory says of a test without a value, unless it is 'negative'.
+
+        It is no value, but a test that may be positive must not be passed over for an older one.
+        """
+        answer = self._lab_says(valued, lab)
+        if answer is None or answer is answers.NEGATIVE:
+            return []
+        return [Said(gap=Gap.NO_VALUE, display="no value, but an interpretation")]
 
     def _short(self, system: str | None) -> str:
         return (self._terminology.system(system) if system else None) or ""
@@ -348,6 +398,20 @@ def shown(quantity: Quantity) -> str:
     return f"{quantity.comparator or ''}{_plain(quantity.value)} {unit}".strip()
 
 
+def _contradict(coded: set[Reading], in_words: set[Reading]) -> bool:
+    """Whether words beside a code say what the code rules out: "negative", and 'POSITIVE'."""
+    return any(_apart(one, other) for one in coded for other in in_words)
+
+
+def _apart(one: Reading, other: Reading) -> bool:
+    decided = {one.presence, other.presence} - {None, Truth.UNKNOWN}
+    if len(decided) > 1:
+        return True
+    low = max((r.low for r in (one, other) if r.low is not None), default=None)
+    high = min((r.high for r in (one, other) if r.high is not None), default=None)
+    return low is not None and high is not None and low > high
+
+
 def _found(reading: Reading | None, display: str) -> Said:
     return Said(reading, None if reading is not None else Gap.NO_VALUE, display)
 
@@ -366,10 +430,10 @@ def _interval(
         reading = Reading(low=low, low_open=comparator == ">")
     if analyte.unit != _VIRAL_LOAD:
         return reading
-    return msgspec.structs.replace(reading, presence=_detected(reading))
+    return msgspec.structs.replace(reading, presence=_is_detected(reading))
 
 
-def _detected(reading: Reading) -> Truth:
+def _is_detected(reading: Reading) -> Truth:
     """Whether an amount of virus is an amount at all."""
     if reading.low is not None and (reading.low > 0 or (reading.low == 0 and reading.low_open)):
         return Truth.MET
@@ -377,10 +441,12 @@ def _detected(reading: Reading) -> Truth:
     return Truth.NOT_MET if none else Truth.UNKNOWN
 
 
-def _within(reading: Reading | None, analyte: Analyte, display: str) -> Said:
-    """The reading, if it is plausible; scores must be whole numbers."""
+def _within(
+    reading: Reading | None, analyte: Analyte, display: str, gap: Gap = Gap.NO_VALUE
+) -> Said:
+    """The reading, if it is plausible; scores must be whole numbers. `gap`: why there is none."""
     if reading is None:
-        return Said(gap=Gap.NO_VALUE, display=display)
+        return Said(gap=gap, display=display)
     for bound in (reading.low, reading.high):
         if analyte.scale == "score" and bound is not None and bound != bound.to_integral_value():
             return Said(gap=Gap.IMPLAUSIBLE, display=display)
@@ -395,9 +461,20 @@ def _within(reading: Reading | None, analyte: Analyte, display: str) -> Said:
     return Said(reading, display=display)
 
 
-def _counts(lab: LabCode) -> bool:
-    """Whether a code of a yes-or-no analyte is in truth an amount (a viral load)."""
-    return lab.property in {"number", "arbitrary", "log", "copies"}
+def _is_load(lab: LabCode) -> bool:
+    """Whether a code of a yes-or-no analyte is in truth the amount of a virus."""
+    return lab.analyte.scale == "presence" and lab.property in {"number", "log", "copies"}
+
+
+def _copies(low: Quantity, high: Quantity, display: str) -> Said:
+    """Copies say that there is virus, or none; how much in international units, they do not."""
+    if low.value is not None and low.value < 0:
+        return Said(gap=Gap.IMPLAUSIBLE, display=display)
+    if is_more_than_none(low):
+        return Said(answers.DETECTED, display=display)
+    if low is high and low.value == 0 and not low.comparator:
+        return Said(answers.NEGATIVE, display=display)
+    return Said(gap=Gap.UNIT, display=display)
 
 
 def _displays(concept: CodeableConcept | None) -> list[str]:
@@ -406,10 +483,6 @@ def _displays(concept: CodeableConcept | None) -> list[str]:
         return []
     texts = [concept.text, *(coding.display for coding in concept.coding or ())]
     return list(dict.fromkeys(text for text in texts if text and text.strip()))
-
-
-def _decimal(text: str) -> Decimal:
-    return Decimal(text.replace(",", "."))
 
 
 def _plain(number: Decimal) -> str:

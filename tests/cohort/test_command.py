@@ -35,11 +35,33 @@ def test_the_command_writes_rows_and_says_what_it_found(
         assert {row["trial"] for row in csv.DictReader(file)} == {"NCT07137884"}
 
 
+def test_one_is_not_many_and_a_page_that_cannot_be_written_is_said_first(
+    trial_cds: Path, tmp_path: Path
+) -> None:
+    export, out = tmp_path / "one", tmp_path / "out"
+    export.mkdir()
+    (export / "Patient.ndjson").write_text('{"resourceType":"Patient","id":"p"}\nx\n', "utf-8")
+    done = run(trial_cds, "screen", str(export), "--on", "2026-03-01", "--out", str(out))
+    assert "1 patient: 1 evaluated" in done.stdout
+    assert f"! 1 broken line; see {out}/rejects.ndjson" in done.stdout
+    told = run(trial_cds, "report", str(out))
+    assert "1 patient in 1 file (ndjson)" in told.stdout
+    assert "1 broken line, 0 damaged files, 0 patients" in told.stdout
+    assert "1 patient evaluated" in (out / "report.html").read_text("utf-8")
+    refused = run(trial_cds, "report", str(out), "--html", str(tmp_path / "none" / "page.html"))
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "cannot be written: no such file or directory" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
         (["nowhere"], "is no folder"),
         ([".", "--complete", "Observations"], "no type that criteria read"),
+        (
+            [".", "--not-kept", "MedicationStatement,Observation"],
+            "'Observation' is not one of Medic",
+        ),
         ([".", "--trial", "NCT1"], "no trial is called 'NCT1'"),
     ],
 )

@@ -73,7 +73,7 @@ def test_the_funnel_loses_each_patient_once_and_ends_with_those_who_are_left(
     for step in desmoid.funnel:
         left -= step.lost
         assert step.left == left
-        assert step.alone <= step.fails
+        assert step.alone is None or step.alone <= step.fails
         assert step.lost <= step.fails
     kept = desmoid.overall["potentially-eligible"] + desmoid.overall["undetermined"]
     assert left == kept
@@ -89,6 +89,49 @@ def test_two_reasons_of_one_patient_are_lost_at_the_first_and_alone_at_neither(
     steps = {step.id: step for step in desmoid.funnel}
     assert (steps["E28a"].lost, steps["E28a"].fails, steps["E28a"].alone) == (2, 2, 1)
     assert (steps["E29"].lost, steps["E29"].fails, steps["E29"].alone) == (0, 1, 0)
+
+
+def test_of_those_without_the_target_diagnosis_nobody_knows_what_else_excludes_them(
+    results: Results, desmoid: TrialViews
+) -> None:
+    """Nothing else was asked of them: a number would promise patients whom nobody has looked at."""
+    assert desmoid.funnel[0].fails > 0
+    assert [step.id for step in desmoid.funnel if step.alone is None] == ["I01a"]
+    row = re.search(r'<th scope="row">I01a</th>.*?</tr>', report_page(results))
+    assert row is not None
+    assert row[0].endswith('<td class="n">–</td></tr>')
+    line = next(one for one in printed(results).splitlines() if "I01a" in one)
+    assert line.rstrip(" │").endswith("–")
+    assert "nothing else was asked" in printed(results)
+
+
+def test_what_a_cut_table_leaves_out_is_counted(
+    results: Results, desmoid: TrialViews, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows that are shown and the line below them add up."""
+    monkeypatch.setattr("cds.cohort.report.terminal._SHOWN", 2)
+    lost = sorted((step for step in desmoid.funnel if step.fails), key=lambda one: -one.fails)
+    rest = lost[2:]
+    said = " ".join(printed(results).split())
+    assert (
+        f"… and {len(rest)} more criteria, lost there: {sum(step.lost for step in rest)}; "
+        f"{desmoid.funnel[-1].left} remain in the end" in said
+    )
+    assert f"… and {desmoid.candidates_total - 2} more; determinations.csv has all" in said
+    assert f"… and {len(desmoid.missing) - 2} more; the page has all" in said
+    assert f"… and {desmoid.possible_total - 2} more; possible.parquet and" in said
+    monkeypatch.setattr("cds.cohort.report.views.SETS_LISTED", 1)
+    monkeypatch.setattr("cds.cohort.report.page._CHARTED", 1)
+    page = report_page(results)
+    assert f"The first 1 of {desmoid.sets_total}, by patients" in page
+    assert f"the first 1 of {len(desmoid.missing)}, the table has all" in page
+    assert f"1 of {len(desmoid.lacking)}, the table has all" in page
+
+
+def printed(results: Results) -> str:
+    out = io.StringIO()
+    print_report(results, out)
+    return out.getvalue()
 
 
 def test_a_test_settles_whoever_lacks_nothing_else(desmoid: TrialViews) -> None:
@@ -187,6 +230,16 @@ def test_the_page_stands_alone_and_names_its_charts(results: Results) -> None:
     assert page.tags.count("h1") == 1
 
 
+def test_charts_take_the_colours_of_a_dark_screen(results: Results) -> None:
+    """Each colour of a chart is one that the page replaces; none is left as it was drawn."""
+    html = report_page(results)
+    drawn = re.findall(r"<svg .*?</svg>", html, re.DOTALL)
+    used = {one for svg in drawn for one in re.findall(r'(?:fill|stroke)="(#\w+)"', svg)}
+    replaced = set(re.findall(r'figure \[(?:fill|stroke)="(#\w+)"\]', html))
+    assert used
+    assert used <= replaced
+
+
 def test_what_came_from_a_record_is_escaped(export: Path, screening: Any) -> None:
     with (export / "Condition.ndjson").open("a", encoding="utf-8") as file:
         name = "<script>alert(1)</script>"
@@ -199,9 +252,7 @@ def test_what_came_from_a_record_is_escaped(export: Path, screening: Any) -> Non
 
 
 def test_the_terminal_shows_the_same_numbers(results: Results, desmoid: TrialViews) -> None:
-    out = io.StringIO()
-    print_report(results, out)
-    said = out.getvalue()
+    said = printed(results)
     assert f"{desmoid.evaluated} evaluated" in said
     assert f"One criterion away ({desmoid.near_total})" in said
     assert "Patient/desmoid-itraconazole" in said

@@ -160,4 +160,4 @@ def test_the_report_marks_them_and_says_where_nobody_asked(
         print_report(results, sys.stdout)
     row = page[page.index(f"Patient/{READY}<") :]
     assert "refuses research" in row[: row.index("</tr>")]
-    assert "1 refuse research" in capsys.readouterr().out
+    assert "refusing research: 1" in capsys.readouterr().out

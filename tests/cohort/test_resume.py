@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cds.cohort import plan
+from cds.cohort.output import WORK
 from cds.cohort.progress import Silent
-from cds.cohort.screen import WORK, screen
+from cds.cohort.screen import screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -296,6 +296,22 @@ def test_a_damaged_archive_makes_its_type_incomplete(export: Path, screening: An
     assert {row["overall"] for row in determinations(out)} <= {"undetermined", "ineligible"}
 
 
+def test_a_file_that_ends_in_the_middle_of_a_line_makes_its_type_incomplete(
+    export: Path, screening: Any
+) -> None:
+    """Whose the lost lines are, nobody knows; what is there counts."""
+    path = export / "Condition.ndjson"
+    path.write_bytes(path.read_bytes()[:-20])
+    finished, out = screening.run(export)
+    assert finished.coverage["Condition"].state.value == "cut off"
+    assert finished.coverage["Observation"].state.value == "complete"
+    assert {row["overall"] for row in determinations(out)} <= {"undetermined", "ineligible"}
+    whole = path.read_bytes().splitlines(keepends=True)[:-1]
+    path.write_bytes(b"".join(whole).removesuffix(b"\n"))
+    finished, _ = screening.run(export)
+    assert finished.coverage["Condition"].state.value == "complete", "a line end may be missing"
+
+
 def test_a_bulk_clients_log_is_no_part_of_the_export(export: Path, screening: Any) -> None:
     log = {
         "exportId": "1",
@@ -389,6 +405,21 @@ def test_a_source_that_cannot_be_screened_is_one_sentence(
     (tmp_path / "nobody" / "Observation.ndjson").write_text("", "utf-8")
     with pytest.raises(CohortFault, match=says):
         screening.run(tmp_path / name)
+
+
+@pytest.mark.parametrize("damage", ["three bytes", "no end", "a broken page"])
+def test_a_parquet_file_that_is_none_is_one_sentence(
+    damage: str, export: Path, screening: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "columns"
+    folder.mkdir()
+    parquet(export, folder)
+    file = folder / "Observation" / "part-0.parquet"
+    data = file.read_bytes()
+    broken = bytes(8 if 100 < place < 400 else byte for place, byte in enumerate(data))
+    file.write_bytes({"three bytes": b"abc", "no end": data[:-40]}.get(damage, broken))
+    with pytest.raises(CohortFault, match=r"^SOURCE: 'Observation/part-0\.parquet' [^\n]*$"):
+        screening.run(folder)
 
 
 def test_entries_that_no_list_knows_are_counted(export: Path, screening: Any, rows: Any) -> None:

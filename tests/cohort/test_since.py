@@ -107,6 +107,14 @@ def test_who_left_the_export_is_named_only_if_they_were_of_interest(
     assert {key: change[0] for key, change in found(after).items()} == {
         ("Patient/desmoid-ready", "NCT05490667"): "left the export"
     }
+    said = found(after)["Patient/desmoid-ready", "NCT05490667"]
+    assert said == ("left the export", "", "new data"), "no criterion changed"
+    assert all(one["criteria"] == "" for one in csv_rows(after))
+
+
+def csv_rows(out: Path) -> list[dict[str, str]]:
+    with (out / "changes.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def test_what_a_new_version_of_a_trial_changes_is_named(
@@ -138,9 +146,7 @@ def test_what_a_new_version_of_a_trial_changes_is_named(
 def test_page_csv_and_terminal_show_the_changes(export: Path, screening: Any) -> None:
     _, before = screening.run(export)
     _, after = screening.run(export, since=str(before), on=date(2026, 3, 4))
-    with (after / "changes.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["patient"] for row in rows] == ["Patient/desmoid-itraconazole"]
+    assert [row["patient"] for row in csv_rows(after)] == ["Patient/desmoid-itraconazole"]
     out = io.StringIO()
     print_changes(after, out)
     assert "1 became potentially eligible" in out.getvalue()

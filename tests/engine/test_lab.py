@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cds.core.answer import Answer, Gap
 from cds.core.facts import Facts, Patient, Reading, ReferenceRange, Result, Retrieval
 from cds.core.truth import Truth
-from cds.core.when import Evaluation, Span, read_when
+from cds.core.when import Age, Evaluation, Span, read_when
 from cds.engine.lab import Absent, Bound, Lab, Sign
 
 ASKED = Evaluation.of(date(2026, 3, 1))
@@ -297,8 +297,8 @@ def with_ranges(*ranges: ReferenceRange) -> Result:
         ((ReferenceRange(None),), Truth.UNKNOWN, Gap.UNIT),
         ((ReferenceRange(Decimal(40), sex="male"),), Truth.UNKNOWN, Gap.NO_RANGE),
         ((MEN, WOMEN), Truth.MET, None),
-        ((ReferenceRange(Decimal(40), age_high=Decimal(17)),), Truth.UNKNOWN, Gap.NO_RANGE),
-        ((ReferenceRange(Decimal(40), age_low=Decimal(18)),), Truth.MET, None),
+        ((ReferenceRange(Decimal(40), age_high=Age(Decimal(17))),), Truth.UNKNOWN, Gap.NO_RANGE),
+        ((ReferenceRange(Decimal(40), age_low=Age(Decimal(18))),), Truth.MET, None),
         ((NORMAL, LOWER), Truth.UNKNOWN, Gap.CONFLICTING),
         ((NORMAL, HIGHER), Truth.MET, None),
     ],
@@ -315,7 +315,7 @@ def test_the_limit_of_normal_comes_from_the_results_own_fitting_range(
 def test_a_child_is_never_held_against_an_adults_range() -> None:
     """The adult creatinine limit says nothing about a six-year-old."""
     child = Patient("Patient/c", read_when("2020-01-01"), "male")
-    adult_range = with_ranges(ReferenceRange(Decimal(90), age_low=Decimal(18)))
+    adult_range = with_ranges(ReferenceRange(Decimal(90), age_low=Age(Decimal(18))))
     got = answer(lab(Sign.AT_MOST, bounds=UPPER), adult_range, patient=child)
     assert gaps(got) == {Gap.NO_RANGE}
 

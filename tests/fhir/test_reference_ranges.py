@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from cds.core.facts import Patient
+from cds.core.when import Age, Evaluation, read_when
+from cds.engine.limits import upper_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +57,7 @@ def test_a_range_in_words_or_with_a_lower_limit_only_is_none(result_of: ResultOf
         (None, True),
         ({"coding": [{"code": "normal"}]}, True),
         ({"text": "Normal Range"}, True),
-        ({"coding": [{"code": "recommended"}]}, True),
+        ({"coding": [{"code": "recommended"}]}, False),
         ({"coding": [{"code": "critical"}]}, False),
         ({"coding": [{"code": "treatment"}]}, False),
         ({"coding": [{"code": "therapeutic"}], "text": "therapeutic"}, False),
@@ -91,16 +96,58 @@ def test_a_range_for_people_whom_we_cannot_tell_is_not_used(
     assert ranges(result_of, high(1.2, appliesTo=[group])) == ()
 
 
-def test_ages_are_in_years_whatever_their_unit(result_of: ResultOf) -> None:
-    age = {"low": {"value": 24, "code": "mo"}, "high": {"value": 18, "unit": "years"}}
-    (found,) = ranges(result_of, high(1.2, age=age))
-    assert (found.age_low, found.age_high) == (Decimal(2), Decimal(18))
+@pytest.mark.parametrize(
+    ("age", "expected"),
+    [
+        ({"value": 18, "unit": "years"}, Age(Decimal(18))),
+        ({"value": 24, "code": "mo"}, Age(Decimal(24), "months")),
+        ({"value": 11.5, "code": "a"}, Age(Decimal(138), "months")),
+        ({"value": 2, "code": "wk"}, Age(Decimal(14), "days")),
+        ({"value": 6574, "code": "d"}, Age(Decimal(6574), "days")),
+        ({"value": 48, "code": "h"}, Age(Decimal(2), "days")),
+    ],
+)
+def test_ages_keep_the_unit_in_which_they_can_be_counted(
+    result_of: ResultOf, age: dict[str, Any], expected: Age
+) -> None:
+    (found,) = ranges(result_of, high(1.2, age={"low": age}))
+    assert found.age_low == expected
+
+
+@pytest.mark.parametrize(
+    ("birth", "limits"),
+    [
+        # 82 months, 11 years and 9 months, 18 and a half years
+        ("2019-04-01", ((60, 72, "mo"), (73, 143, "mo"))),
+        ("2014-05-05", ((5, 11.5, "a"), (11.5, 18, "a"))),
+        ("2007-08-15", ((0, 6574, "d"), (6575, 36500, "d"))),
+    ],
+)
+def test_neighbouring_ages_are_told_apart(
+    result_of: ResultOf, birth: str, limits: tuple[tuple[float, float, str], ...]
+) -> None:
+    rows = [
+        high(1.2, age={"low": {"value": low, "code": unit}, "high": {"value": most, "code": unit}})
+        for low, most, unit in limits
+    ]
+    born = read_when(birth, UTC)
+    assert born is not None
+    for at, row in enumerate(rows):
+        value = {"value": 1.0, "unit": "mg/dL"}
+        result = result_of("2160-0", "creatinine_serum", valueQuantity=value, referenceRange=[row])
+        fits = upper_limits(result, Patient("Patient/p1", born), Evaluation.of(date(2026, 3, 1)))
+        assert bool(fits) is (at == 1)
+
+
+@pytest.mark.parametrize("limit", [0, -1, 9999])
+def test_a_limit_that_cannot_be_one_is_none(result_of: ResultOf, limit: float) -> None:
+    assert ranges(result_of, high(limit)) == ()
 
 
 def test_an_age_without_a_unit_fits_nobody(result_of: ResultOf) -> None:
     (found,) = ranges(result_of, high(1.2, age={"high": {"value": 18}}))
     assert found.age_high is not None
-    assert found.age_high < 0
+    assert found.age_high.number < 0
 
 
 def test_adults_and_children_in_words_are_ages(result_of: ResultOf) -> None:
@@ -109,8 +156,8 @@ def test_adults_and_children_in_words_are_ages(result_of: ResultOf) -> None:
         high(1.2, appliesTo=[{"text": "Adult female"}]),
         high(0.8, appliesTo=[{"text": "Children"}]),
     )
-    assert (adult.sex, adult.age_low) == ("female", Decimal(18))
-    assert child.age_high == 17
+    assert (adult.sex, adult.age_low) == ("female", Age(Decimal(18)))
+    assert child.age_high == Age(Decimal(17))
 
 
 def test_one_broken_range_does_not_cost_the_others(result_of: ResultOf) -> None:

@@ -497,7 +497,105 @@ def test_a_viral_load_in_logarithms_needs_the_code_for_it(result_of: ResultOf) -
     assert bounds(result_of("38180-6", "hcv_rna", **quantity(3, "log IU/mL"))) == ("1000", "1000")
     assert result_of("38180-6", "hcv_rna", **quantity(3, "IU/mL")).unusable is Gap.UNIT
     assert result_of(HCV, "hcv_rna", **quantity(3, "log IU/mL")).unusable is Gap.UNIT
-    assert result_of(HBV, "hbv_dna", **quantity(3, "copies/mL")).unusable is Gap.UNIT
+
+
+@pytest.mark.parametrize(
+    ("fields", "presence"),
+    [
+        (quantity(500000, "copies/mL"), Truth.MET),
+        (quantity(0, "copies/mL"), Truth.NOT_MET),
+        ({"valueString": "500000 copies/mL"}, Truth.MET),
+        ({"valueString": "<10 IU/mL detected"}, Truth.MET),
+        ({"valueString": "below detection limit"}, Truth.NOT_MET),
+        ({"valueString": "< LOD"}, Truth.NOT_MET),
+    ],
+)
+def test_copies_and_bounds_say_whether_there_is_virus(
+    result_of: ResultOf, fields: dict[str, Any], presence: Truth
+) -> None:
+    result = result_of(HBV, "hbv_dna", **fields)
+    assert result.reading is not None, result
+    assert result.reading.presence is presence
+
+
+def test_copies_below_a_bound_are_not_comparable(result_of: ResultOf) -> None:
+    low = quantity(20, "copies/mL", comparator="<")
+    assert result_of(HBV, "hbv_dna", **low).unusable is Gap.UNIT
+
+
+def test_what_was_detected_below_a_bound_is_below_it(result_of: ResultOf) -> None:
+    assert bounds(result_of(HBV, "hbv_dna", valueString="<10 IU/mL detected")) == ("0", "10")
+
+
+@pytest.mark.parametrize(
+    ("fields", "presence"),
+    [
+        (quantity(50000, "copies/mL"), Truth.MET),
+        ({"valueString": "50000 copies/mL"}, Truth.MET),
+        (quantity(20, "copies/mL", comparator="<"), Truth.UNKNOWN),
+        ({"valueString": "not detected"}, Truth.UNKNOWN),
+    ],
+)
+def test_an_amount_of_hiv_is_a_positive_test(
+    result_of: ResultOf, fields: dict[str, Any], presence: Truth
+) -> None:
+    result = result_of("25836-8", "hiv_test", **fields)
+    assert result.skipped is None
+    read = Truth.UNKNOWN if result.reading is None else result.reading.presence
+    assert read is presence
+
+
+def test_a_negative_surface_antigen_is_negative_by_any_code(result_of: ResultOf) -> None:
+    result = result_of("63557-3", "hbsag", valueString="Negative")
+    assert result.reading is not None
+    assert result.reading.presence is Truth.NOT_MET
+
+
+def test_a_test_that_is_only_interpreted_is_not_passed_over(result_of: ResultOf) -> None:
+    def interpretation(code: str) -> dict[str, Any]:
+        system = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
+        return {"interpretation": [{"coding": [{"system": system, "code": code}]}]}
+
+    assert result_of(HIV, "hiv_test", **interpretation("POS")).unusable is Gap.NO_VALUE
+    assert result_of(HIV, "hiv_test", **interpretation("NEG")).skipped is not None
+    assert result_of(HIV, "hiv_test", **interpretation("H")).skipped is not None
+
+
+@pytest.mark.parametrize(
+    ("code", "concept", "fields"),
+    [
+        (HIV, "hiv_test", coded("260385009", SNOMED) | {}),
+        (ECOG, "ecog", coded("LA9623-5", LOINC)),
+    ],
+)
+def test_words_that_contradict_their_code_are_no_answer(
+    result_of: ResultOf, code: str, concept: str, fields: dict[str, Any]
+) -> None:
+    assert result_of(code, concept, **fields).unusable is None
+    fields["valueCodeableConcept"]["text"] = "POSITIVE" if code == HIV else "ECOG 3"
+    assert result_of(code, concept, **fields).unusable is Gap.CONFLICTING
+
+
+@pytest.mark.parametrize("unit", ["103/uL", "10 3/uL", "109/L", "10 9/L", "106/L", "103/mm3"])
+def test_a_power_that_lost_its_sign_is_no_unit(result_of: ResultOf, unit: str) -> None:
+    assert result_of(ANC, "anc", **quantity(2.1, unit)).unusable is Gap.UNIT
+    coded_unit = {"system": UCUM, "code": unit.replace(" ", "")}
+    assert result_of(ANC, "anc", **quantity(2.1, **coded_unit)).unusable is Gap.UNIT
+
+
+@pytest.mark.parametrize("text", ["1.500 /µl", "150.000/µl", "1 500 /uL", "1,500 /uL"])
+def test_a_number_that_may_be_thousands_is_not_read(result_of: ResultOf, text: str) -> None:
+    assert result_of(ANC, "anc", valueString=text).reading is None
+
+
+def test_three_decimals_of_a_small_unit_are_decimals(result_of: ResultOf) -> None:
+    assert bounds(result_of(CREA, "creatinine_serum", valueString="1.234 mg/dL")) != (None, None)
+    assert bounds(result_of(LVEF, "lvef", valueString="55%-60%")) == ("55", "60")
+
+
+def test_a_result_about_somebody_else_is_passed_over(result_of: ResultOf) -> None:
+    donor = {"focus": [{"reference": "Patient/donor"}], "valueString": "Positive"}
+    assert result_of(HIV, "hiv_test", **donor).skipped is not None
 
 
 @pytest.mark.parametrize(

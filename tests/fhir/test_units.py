@@ -50,7 +50,8 @@ def test_an_ejection_fraction_may_come_as_a_fraction(
     [
         "10*9/L", "10^9/L", "10E9/L", "10⁹/L", "x10^9/L", "× 10⁹/L", "x 10*9/L", "G/L",
         "10*3/uL", "10^3/µL", "10³/μL", "x10E3/uL", "K/uL", "k/ul", "K/MM3", "K/mcL", "K/cumm",
-        "thou/uL", "Thousand/uL", "x10(3)/mcL", "/nL",
+        "thou/uL", "Thousand/uL", "x10(3)/mcL", "/nL", "X10^9/L", "x10E9/l", "Giga/l", "Tsd./µl",
+        "Mrd/l",
     ],
 )  # fmt: skip
 def test_a_count_in_thousands_is_read_however_it_is_written(

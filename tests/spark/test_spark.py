@@ -160,7 +160,7 @@ def test_the_report_reads_what_a_cluster_wrote(both: Both) -> None:
     with open_results(both.there) as results:
         page = report_page(results)
     assert "Patient/desmoid-itraconazole" in page
-    assert "1 refuse research, 1 are on one of the trials" in page
+    assert "refusing research: 1, on one of the trials already: 1" in page
 
 
 def test_a_table_that_holds_resources_as_text_gives_the_same_rows(

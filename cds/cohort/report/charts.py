@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 _INK = "#1f2d36"
 _BAR = "#1b6f8a"
 _SECOND = "#c8791b"
+_GRID = "#d8e0e4"
+COLOURS = {"ink": _INK, "bar": _BAR, "second": _SECOND, "grid": _GRID}
+"""The colours as they stand in a chart; the page replaces them on a dark screen."""
 _WIDTH = 560
 _ROW = 24
 _LETTER = 8
@@ -32,7 +35,7 @@ _CONFIG: dict[str, Any] = {
         "labelLimit": _LABEL,
         "domain": False,
         "ticks": False,
-        "gridColor": "#d8e0e4",
+        "gridColor": _GRID,
     },
     "text": {"color": _INK, "fontSize": 13},
 }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from cds.cards.words import counted
 from cds.cohort.report import charts, quality
 from cds.cohort.report.changes import changes_of
 from cds.cohort.report.patients import LISTED
@@ -52,9 +53,12 @@ def report_page(results: Results) -> str:
         card=quality.report_card(results),
         mapped=quality.mapped(results),
         unrecognised=quality.unrecognised(results),
-        unrecognised_total=results.one("select count(*) from unrecognised where kind <> 'Unit'"),
+        unrecognised_total=quality.unrecognised_total(results),
         units=quality.units(results),
         trials=[_drawn(trial_views(results, one, on)) for one in results.catalogue.trials],
+        charted=_CHARTED,
+        colours=charts.COLOURS,
+        counted=counted,
         overalls=[overall.value for overall in reversed(Overall)],
     )
 
@@ -89,8 +93,7 @@ def _missing(views: TrialViews) -> Markup:
 def _known(views: TrialViews) -> Markup:
     rows = [
         (row.label, 100 * row.known / row.patients, f"{100 * row.known / row.patients:.0f} %")
-        for row in views.known[:_CHARTED]
-        if row.patients and row.known < row.patients
+        for row in views.lacking[:_CHARTED]
     ]
     if not rows:
         return Markup()

@@ -164,7 +164,7 @@ def soon(results: Results, trial: TrialTold, on: date) -> tuple[Soon, ...]:
 
 
 def possible_targets(results: Results, trial: TrialTold) -> tuple[PossibleTarget, ...]:
-    """Patients whose target diagnosis must be looked at by a human: unspecific, or by name only."""
+    """Patients whose target diagnosis a human must look at; `why` says what leaves it open."""
     open_ones = results.rows(
         "select c.patient, coalesce(evidence[1].display, ''), "
         "coalesce(evidence[1].reference, ''), reason, d.research "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cds.cards.words import counted
 from cds.cohort.research import JOINED, REFUSES
 
 if TYPE_CHECKING:
@@ -66,6 +67,12 @@ def unrecognised(results: Results) -> tuple[Unrecognised, ...]:
     return tuple(Unrecognised(*row) for row in rows)
 
 
+def unrecognised_total(results: Results) -> int:
+    """How many codes and names no list knows."""
+    count: int = results.one("select count(*) from unrecognised where kind <> 'Unit'")
+    return count
+
+
 def units(results: Results) -> tuple[UnitGap, ...]:
     """Units that could not be converted, by concept."""
     labels = results.catalogue.labels
@@ -95,13 +102,14 @@ def report_card(results: Results) -> tuple[Item, ...]:
 
 def _items(results: Results) -> Iterator[Item]:
     manifest, counts = results.manifest, results.manifest["counts"]
-    files = manifest["source"]["files"]
+    source = manifest["source"]
+    read = f"{counted(len(source['files']), 'file')} ({source['form']})"
     yield Item(
         "Who was screened?",
         (
-            f"{counts['patients']} patients in {len(files)} files ({manifest['source']['form']})",
-            f"{counts['deceased']} of them are deceased and have no row",
-            f"{counts['patients_without_patient_resource']} more have no Patient: left out",
+            f"{counted(counts['patients'], 'patient')} in {read}",
+            f"deceased, and without a row: {counts['deceased']}",
+            f"left out because they have no Patient: {counts['patients_without_patient_resource']}",
             *_research(manifest),
         ),
     )
@@ -123,21 +131,28 @@ def _items(results: Results) -> Iterator[Item]:
     yield Item(
         "What could not be read?",
         (
-            f"{counts['rejected_lines']} broken lines, {counts['rejected_patients']} patients",
+            ", ".join(
+                (
+                    counted(counts["rejected_lines"], "broken line"),
+                    counted(counts.get("rejected_files", 0), "damaged file"),
+                    counted(counts["rejected_patients"], "patient"),
+                )
+            ),
             "rejects.ndjson names each with file and line, where there are any",
+            "whom a damaged file or a broken line names has an incomplete record",
         ),
     )
     yield Item(
         "How well is it mapped?",
         tuple(
-            f"{row.kind}: {row.share:.1%} of {row.entries} entries recognised"
+            f"{row.kind}: {row.share:.1%} of {counted(row.entries, 'entry', 'entries')} recognised"
             for row in mapped(results)
         ),
     )
     unit_gaps = sum(gap.patients for gap in units(results))
     yield Item(
         "Are the units understood?",
-        (f"{unit_gaps} times a patient has a result in a unit that could not be converted",),
+        (f"units that could not be converted, once for each patient: {unit_gaps}",),
     )
     yield Item("Who has reviewed the criteria?", tuple(_reviewers(results)))
     yield Item(
@@ -161,8 +176,8 @@ def _research(manifest: dict[str, Any]) -> Iterator[str]:
         yield "the export holds no Consent, Flag or ResearchSubject: nobody's refusal is known"
         return
     yield (
-        f"{patients.get(REFUSES, 0)} refuse research, {patients.get(JOINED, 0)} are on one of the "
-        f"trials already, by {', '.join(types)}: marked, never hidden"
+        f"refusing research: {patients.get(REFUSES, 0)}, on one of the trials already: "
+        f"{patients.get(JOINED, 0)}, by {', '.join(types)}; marked, never hidden"
     )
 
 
@@ -180,4 +195,5 @@ def _left_to_humans(results: Results) -> Iterator[str]:
         )
     )
     for trial in results.catalogue.trials:
-        yield f"{trial.id}: {rows.get(trial.id, 0)} criteria were left to human judgement"
+        count = counted(rows.get(trial.id, 0), "criterion", "criteria")
+        yield f"{trial.id}: left to human judgement: {count}"

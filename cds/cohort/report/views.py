@@ -30,7 +30,8 @@ class Step(NamedTuple):
     """One criterion of the funnel.
 
     `lost`: patients whom it excludes and none before it did; `left`: who remain after it;
-    `fails`: all whom it excludes; `alone`: those whom nothing else excludes.
+    `fails`: all whom it excludes; `alone`: those whom nothing else excludes, None for the target
+    diagnosis: of whom it excludes nothing else was asked.
     """
 
     id: str
@@ -38,7 +39,7 @@ class Step(NamedTuple):
     lost: int
     left: int
     fails: int
-    alone: int
+    alone: int | None
 
 
 class MissingTest(NamedTuple):
@@ -79,6 +80,7 @@ class TrialViews(NamedTuple):
     funnel: tuple[Step, ...]
     missing: tuple[MissingTest, ...]
     sets: tuple[MissingSet, ...]
+    sets_total: int
     judged: tuple[tuple[str, str, int], ...]
     candidates: tuple[Candidate, ...]
     candidates_total: int
@@ -91,6 +93,11 @@ class TrialViews(NamedTuple):
     possible_total: int
     known: tuple[Known, ...]
 
+    @property
+    def lacking(self) -> tuple[Known, ...]:
+        """The concepts that could not be answered for everybody."""
+        return tuple(row for row in self.known if row.known < row.patients)
+
 
 def trial_views(results: Results, trial: TrialTold, on: date) -> TrialViews:
     """Ask the results everything about one trial."""
@@ -100,6 +107,7 @@ def trial_views(results: Results, trial: TrialTold, on: date) -> TrialViews:
         )
     )
     evaluated = sum(overall.values())
+    sets = missing_sets(results, trial)
     near = near_misses(results, trial)
     possible = possible_targets(results, trial)
     return TrialViews(
@@ -108,7 +116,8 @@ def trial_views(results: Results, trial: TrialTold, on: date) -> TrialViews:
         overall,
         funnel(results, trial, evaluated),
         missing_tests(results, trial),
-        missing_sets(results, trial),
+        sets[:SETS_LISTED],
+        len(sets),
         judged(results, trial),
         candidates(results, trial),
         evaluated - overall.get(Overall.INELIGIBLE.value, 0),
@@ -136,7 +145,8 @@ def funnel(results: Results, trial: TrialTold, evaluated: int) -> tuple[Step, ..
     for criterion in order:
         lost, fails, alone = counted.get(criterion, (0, 0, 0))
         left -= lost
-        steps.append(Step(criterion, readings[criterion], lost, left, fails, alone))
+        told = None if criterion == trial.target else alone
+        steps.append(Step(criterion, readings[criterion], lost, left, fails, told))
     return tuple(steps)
 
 
@@ -166,14 +176,15 @@ def missing_tests(results: Results, trial: TrialTold) -> tuple[MissingTest, ...]
 def missing_sets(results: Results, trial: TrialTold) -> tuple[MissingSet, ...]:
     """Which results together would leave nothing unknown, and for how many patients."""
     labels = results.catalogue.labels
-    rows = results.rows(_GAPS + _SETS, trial.id, _SETS_LISTED)
+    rows = results.rows(_GAPS + _SETS, trial.id)
     return tuple(
         MissingSet(tuple(sorted(labels.get(key, key) for key in keys)), patients)
         for keys, patients in rows
     )
 
 
-_SETS_LISTED = 12
+SETS_LISTED = 12
+"""Sets of results that the page lists."""
 _GAPS = """
 with gap as (
   select c.patient, c.criterion, g.concept, g.gap
@@ -192,7 +203,7 @@ group by concept order by 3 desc, 2 desc, 1
 _SETS = """
 select concepts, count(*) from
   (select patient, list_sort(list_distinct(list(concept))) as concepts from gap group by patient)
-group by concepts order by 2 desc, len(concepts), concepts limit $2
+group by concepts order by 2 desc, len(concepts), concepts
 """
 
 

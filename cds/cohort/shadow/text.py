@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from cds.cards.words import counted
 from cds.cohort.shadow.interval import Share
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def _head(phase: Phase) -> Iterator[str]:
         f"for {phase.first}" if phase.first == phase.last else f"for {phase.first} to {phase.last}"
     )
     yield (
-        f"From {phase.source}: {phase.calls} evaluations of {len(phase.patients)} patients, "
+        f"From {phase.source}: {counted(phase.calls, 'evaluation')} of "
+        f"{counted(len(phase.patients), 'patient')}, "
         f"{days}, with {', '.join(phase.versions)}."
     )
     yield ""
@@ -98,7 +100,7 @@ def _missing(phase: Phase, labels: Mapping[str, str]) -> Iterator[str]:
         yield "Nothing: every criterion of the trials with a card could be told from the record."
         yield ""
         return
-    yield f"Of {len(shown)} pairs of patient and trial with a card:"
+    yield f"Of {counted(len(shown), 'pair')} of patient and trial with a card:"
     yield ""
     yield "| trial | criterion | what | patients |"
     yield "| --- | --- | --- | ---: |"
@@ -138,8 +140,8 @@ def _against(comparison: Comparison, statuses: Mapping[tuple[str, str, int], str
         yield ""
     if comparison.unjudged:
         yield (
-            f"Not counted, because the list does not judge them: {comparison.unjudged} pairs of "
-            "patient and trial."
+            "Not counted, because the list does not judge them: "
+            f"{counted(comparison.unjudged, 'pair')} of patient and trial."
         )
         yield ""
 

@@ -22,6 +22,7 @@ from cds.cohort.asked import Asked, asked_in
 from cds.cohort.coverage import coverage_of
 from cds.cohort.fault import CohortFault
 from cds.cohort.order import software_digest
+from cds.cohort.output import LATER, check_cluster_out
 from cds.cohort.research import STUDY, studies_by_id
 from cds.cohort.source import (
     READ_TYPES,
@@ -67,8 +68,9 @@ def screen_with_spark(
     (parquet, delta). The tables hold the rows that `screen` writes on one machine.
 
     Raises:
-        CohortFault: there is no patient who can be evaluated.
+        CohortFault: there is no patient who can be evaluated, or the results would lie in SOURCE.
     """
+    check_cluster_out(order.source, order.out)
     work = f"{order.out}/_work"
     lines = _keyed(session, order, form, f"{work}/lines")
     source = _source(session, order, form)
@@ -88,6 +90,8 @@ def screen_with_spark(
         message = f"SOURCE: '{order.source}' holds no Patient; export that type too."
         raise CohortFault(message)
     said = _said(session, lines, order, f"{work}/said")
+    for name in LATER:
+        _remove(session, f"{order.out}/{name}")
     _write_tables(chunks, said, order.out)
     _write_rejects(session, lines, counted, order.out)
     manifest = _manifest(order, source, kinds, coverage, counted)

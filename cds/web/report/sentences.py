@@ -50,6 +50,7 @@ SENTENCES = (
     _("%(result)s on %(day)s is the newest that was read (%(needs)s)"),
     _("not all results could be read, a newer one may exist"),
     _("%(result)s on %(day)s may be older than %(span)s or not yet due"),
+    _("%(result)s on %(day)s may be of a later day"),
     _("%(result)s on %(day)s cannot be used (%(why)s)"),
     _("%(result)s on %(day)s (%(needs)s): %(number)s short"),
     _("%(result)s on %(day)s (%(needs)s): %(number)s over"),
@@ -82,6 +83,7 @@ SENTENCES = (
     _("its value does not settle it"),
     _("it carries no upper limit of normal that fits the patient"),
     _("its reference ranges contradict one another"),
+    _("it says two different things"),
     _("its value does not settle it, a human must say"),
     _("the sex is not recorded"),
     _("within %(span)s"),
@@ -132,6 +134,7 @@ STATES = (
     _("cancelled"),
     _("entered-in-error"),
     _("registered"),
+    _("not about the patient"),
 )
 """What is said of an entry in brackets after its name, piece by piece; days stand there too."""
 
