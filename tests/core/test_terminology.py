@@ -39,6 +39,8 @@ CONDITIONS = [
     _member("fracture", "S72", "prefix", seventh=True),
     _member("minor", "J00", "range", upto="J06"),
     _member("infection", "A40", "prefix"),
+    _member("haemophilia", "D66", "exact"),
+    Member("haemophilia", "ICD-10", "X99", "only of WHO", "prefix", DECIDES, "yes", "here"),
 ]
 CONCEPTS = [
     Concept("other_cancer", "another cancer", "finding", ("cancer", "-metastasis")),
@@ -48,6 +50,7 @@ CONCEPTS = [
     Concept("desmoid", "desmoid", "finding", ("desmoid",)),
     Concept("fracture", "fracture", "finding", ("fracture",)),
     Concept("infection", "infection", "finding", ("infection",), ("minor",)),
+    Concept("bleeding", "bleeding disorder", "finding", ("haemophilia",)),
     Concept("antiviral", "antiviral", "medication", ("viral", "-hbv")),
     Concept("inhibitor", "inhibitor", "medication", ("strong",), ("weak",)),
 ]
@@ -117,6 +120,18 @@ def test_other_editions_match_whole_categories_only(code: str) -> None:
     """The fourth character of WHO's ICD-10 means something else."""
     assert TERMS.condition(WHO, code).marks == {}
     assert "other_cancer" in TERMS.condition(WHO, "C50.4").marks
+
+
+@pytest.mark.parametrize("code", ["D66", "D66.0", "X99", "X99.1"])
+def test_a_category_without_subdivisions_is_whole_too(code: str) -> None:
+    """Neither "exact" nor a category that only WHO has keeps the other editions out."""
+    assert TERMS.condition(WHO, code).marks == {"bleeding": DECIDES}
+
+
+def test_a_category_of_who_is_no_code_of_icd_10_cm() -> None:
+    """ICD-10-CM may give the same characters another meaning."""
+    assert TERMS.condition(CM, "X99").marks == {}
+    assert TERMS.condition(CM, "D66.0").marks == {}
 
 
 def test_the_right_code_under_an_unknown_system_is_unknown() -> None:
