@@ -69,7 +69,7 @@ def _names(terminology: Terminology) -> set[str]:
     found = {name for one in lists.ingredients.values() for name in (one.name, *one.names)}
     found |= {name for name, _ in lists.brands}
     found |= {name for _, name in (*lists.condition_names, *lists.procedure_names)}
-    return {name.casefold() for name in found}
+    return {name.removeprefix("=").casefold() for name in found if not name.startswith("-")}
 
 
 def _short_name(terminology: Terminology, system: str) -> str | None:

@@ -76,6 +76,20 @@ TABLE: list[tuple[Any, ...]] = [
     ("BCG may be the vaccine", R, "I10", "review", ("took", "text", "BCG live", {"start": "2026-02-20"})),
     ("two milligrams of alteplase free a catheter", D, "E26e", "review", ("took", "rxnorm", "308056", {"start": "2026-02-20"})),
     ("a hundred treat", D, "E26e", "fail", ("took", "rxnorm", "1804799", {"start": "2026-02-20"})),
+    # Short names that are words of English, or stand for something else
+    *[("arms are no rhabdomyosarcoma: " + text, R, "I04a", "fail", ("without", "dx"), ("condition", "text", text)) for text in ("Eczema of both arms", "Burn of arms", "Pain in Arms", "ECZEMA OF BOTH ARMS", "WEAKNESS OF ARMS AND LEGS")],
+    *[("the abbreviation is: " + text, R, "I04a", "review", ("without", "dx"), ("condition", "text", text)) for text in ("ARMS", "arms", "ARMS of the left leg", "Recurrent ARMS", "embryonal rms")],
+    ("arms are no other malignancy", D, "E03", "pass", ("condition", "text", "Eczema of both arms", NOW)),
+    *[("aids are no HIV: " + text, D, "E13a", "pass", ("condition", "text", text, NOW)) for text in ("Uses hearing aids", "Walking aids", "HEARING AIDS, BOTH EARS")],
+    *[("AIDS is: " + text, D, "E13a", "review", ("condition", "text", text, NOW)) for text in ("AIDS", "aids", "AIDS since 1999", "AIDS WITH KAPOSI SARCOMA")],
+    *[("ear tubes are no embolism: " + text, D, "E25c", "pass", ("condition", "text", text, NOW)) for text in ("PE tubes", "Bilateral PE tube placement", "pe tubes")],
+    *[("PE is: " + text, D, "E25c", "review", ("condition", "text", text, NOW)) for text in ("PE", "Acute PE", "dvt/pe", "PE, PE tubes")],
+    *[("no capitals are asked of what is no other word: " + text, D, criterion, "review", ("condition", "text", text, NOW)) for text, criterion in (("dvt left leg", "E25b"), ("hiv pos", "E13a"), ("h/o mi", "E09a"))],
+    ("a vaccine is no infection", D, "E10", "pass", ("condition", "text", "Flu shot given", NOW)),
+    ("the flu is", D, "E10", "review", ("condition", "text", "Flu", NOW)),
+    ("a brain injury is no irradiation", D, "E04c", "pass", ("procedure", "text", "TBI rehabilitation", "2026-02-20")),
+    ("TBI may be", D, "E04c", "review", ("procedure", "text", "TBI 12 Gy", "2026-02-20")),
+    ("triple antibiotic ointment is no troleandomycin", D, "E28a", "review", ("took", "text", "TAO to wound", LONG)),
     ("four characters mean something else", D, "E25b", "pass", ("condition", "icd-who", "D48.1", NOW)),
 ]  # fmt: skip
 
