@@ -76,6 +76,22 @@ TABLE: list[tuple[Any, ...]] = [
     ("BCG may be the vaccine", R, "I10", "review", ("took", "text", "BCG live", {"start": "2026-02-20"})),
     ("two milligrams of alteplase free a catheter", D, "E26e", "review", ("took", "rxnorm", "308056", {"start": "2026-02-20"})),
     ("a hundred treat", D, "E26e", "fail", ("took", "rxnorm", "1804799", {"start": "2026-02-20"})),
+    # Malignancies by name
+    *[
+        (f"{text} is a malignancy", trial, criterion, "review", ("condition", "text", text, NOW))
+        for text in ("Leiomyosarcoma of uterus", "Liposarcoma", "chondrosarcomas", "Angiosarcoma", "Osteosarcoma, conventional", "Retinoblastoma", "Hodgkin disease", "Hodgkin's disease", "Wilms tumour", "Wilms' tumor", "GIST", "Neuroblastoma", "Low-grade glioma", "Astrocytoma", "Cholangiocarcinoma", "Multiple myeloma", "Mycosis fungoides", "MPNST", "肺癌", "甲状腺癌", "急性淋巴细胞白血病", "恶性肿瘤", "黑色素瘤")
+        for trial, criterion in ((D, "E03"), (R, "E19"))
+    ],
+    *[
+        (f"{text} is none", trial, criterion, "pass", ("condition", "text", text, NOW))
+        for text in ("Lymphangioma", "Fibroadenoma of breast", "Lipoma", "Leiomyoma", "Osteoma", "Haemangioma", "Sarcoidosis", "淋巴管瘤", "脂肪瘤")
+        for trial, criterion in ((D, "E03"), (R, "E19"))
+    ],
+    ("a letter code of a bill is no cancer", D, "E03", "pass", ("condition", "text", "Type 2 diabetes mellitus (HCC)", NOW)),
+    ("nor is a membrane", D, "E03", "pass", ("condition", "text", "Anti-GBM disease", NOW)),
+    ("nor what is said to be none", D, "E03", "pass", ("condition", "text", "Non-cancerous lesion", NOW)),
+    ("the trial's own tumour is not another one", R, "E19", "pass", ("condition", "text", "横纹肌肉瘤", NOW)),
+    ("nor is the other's", D, "E03", "pass", ("condition", "text", "韧带样纤维瘤", NOW)),
     # Short names that are words of English, or stand for something else
     *[("arms are no rhabdomyosarcoma: " + text, R, "I04a", "fail", ("without", "dx"), ("condition", "text", text)) for text in ("Eczema of both arms", "Burn of arms", "Pain in Arms", "ECZEMA OF BOTH ARMS", "WEAKNESS OF ARMS AND LEGS")],
     *[("the abbreviation is: " + text, R, "I04a", "review", ("without", "dx"), ("condition", "text", text)) for text in ("ARMS", "arms", "ARMS of the left leg", "Recurrent ARMS", "embryonal rms")],
