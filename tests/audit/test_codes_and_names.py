@@ -76,6 +76,17 @@ TABLE: list[tuple[Any, ...]] = [
     ("BCG may be the vaccine", R, "I10", "review", ("took", "text", "BCG live", {"start": "2026-02-20"})),
     ("two milligrams of alteplase free a catheter", D, "E26e", "review", ("took", "rxnorm", "308056", {"start": "2026-02-20"})),
     ("a hundred treat", D, "E26e", "fail", ("took", "rxnorm", "1804799", {"start": "2026-02-20"})),
+    # Products that are for local use only, by brand or by form
+    *[(f"{text} stays on the skin", D, "E04a", "pass", ("took", "text", text, LONG)) for text in ("Retin-A", "tretinoin 0.025% gel", "Efudex", "Carac", "Fluoroplex", "Panretin", "bexarotene 1 % gel")],
+    *[(f"{text} stays on the skin", R, "I07a", "pass", ("took", "text", text, {"start": "2026-02-20"})) for text in ("Efudex", "Carac", "Fluoroplex", "Tolak cream")],
+    *[(f"{text} stays in eye and ear", D, "E29", "pass", ("took", "text", text, LONG)) for text in ("Ciprodex", "Ciloxan", "Otovel", "ciprofloxacin solution for eye")],
+    *[(f"{text} stays on the skin", D, "E28a", "pass", ("took", "text", text, LONG)) for text in ("Extina", "Xolegel", "Nizoral A-D", "ketoconazole 2 % foam", "ketoconazole 2% gel")],
+    ("a brand's code says so too", D, "E04a", "pass", ("took", "rxnorm", "153101", LONG)),
+    ("the brand's tablets existed", D, "E28a", "fail", ("took", "text", "Nizoral", LONG)),
+    ("its shampoo is local", D, "E28a", "pass", ("took", "text", "Nizoral 2% shampoo", LONG)),
+    ("what is swallowed is not", D, "E04a", "fail", ("took", "text", "Efudex", {**LONG, "route": "oral"})),
+    *[(f"{text} is swallowed", D, "E28a", "fail", ("took", "text", text, LONG)) for text in ("itraconazole soft gel", "itraconazole gel caps", "itraconazole for eye infection")],
+    ("a rectal foam is not known to stay there", D, "E28c", "review", ("took", "text", "budesonide rectal foam", LONG)),
     # Malignancies by name
     *[
         (f"{text} is a malignancy", trial, criterion, "review", ("condition", "text", text, NOW))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -200,6 +201,25 @@ def test_no_injection_or_tablet_is_local(ingredient: str) -> None:
 def test_the_dose_form_in_the_text_tells_local_use(text: str, local: bool | None) -> None:  # noqa: FBT001
     """Shampoo and eye drops are local; a bare name does not say."""
     assert drug(text).local is local
+
+
+BRANDED = [
+    (found.group(1).casefold(), product.local)
+    for code in TERMS.lists.products
+    if (product := TERMS.product(code)) and (found := re.search(r"\[([^\]]+)\]", product.name))
+]
+ALSO_SYSTEMIC = {"nizoral", "lamisil", "ery", "sojourn", "ultane"}
+"""Tablets that were sold, a short form of erythromycin, and an anaesthetic that is breathed in."""
+
+
+def test_a_brand_is_local_where_all_of_its_products_are() -> None:
+    """A brand's name says where it stays only if nothing of that name is swallowed or injected."""
+    elsewhere = {brand for brand, local in BRANDED if local is not True}
+    local = {brand for brand, _ in BRANDED} - elsewhere - ALSO_SYSTEMIC
+    for name, code in TERMS.lists.brands:
+        product = TERMS.product(code)
+        assert product is not None
+        assert (product.local is True) is (name.casefold() in local), name
 
 
 def test_local_products_are_local_by_code() -> None:
