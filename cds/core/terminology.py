@@ -68,6 +68,7 @@ class Terminology:
         self.condition_names = lru_cache(maxsize=_CACHED)(self._condition_names_in)
         self.procedure_names = lru_cache(maxsize=_CACHED)(self._procedure_names_in)
         self.drug_code = lru_cache(maxsize=_CACHED)(self._drug_code)
+        self.drug_group = lru_cache(maxsize=1024)(self._drug_group)
         self.drug_text = lru_cache(maxsize=_CACHED)(self._drug_text)
         self.route = lru_cache(maxsize=4096)(self._route)
 
@@ -83,6 +84,7 @@ class Terminology:
             self._condition_phrases,
             self._procedure_phrases,
             self._ingredients_by_code,
+            self._concepts_by_group,
             self._drug_phrases,
             self._leading_phrases,
             self._form_phrases,
@@ -213,6 +215,18 @@ class Terminology:
             return None
         return self._drug(product.ingredients, local=product.local, flush=product.flush)
 
+    def _drug_group(self, system_uri: str, code: str) -> Drug | None:
+        """The drug of an ATC group (levels 1 to 4) in which drugs of ours lie; None if none does.
+
+        Which of the group's drugs it is, nobody says: it may be of every concept that they meet.
+        """
+        code = code.strip().upper()
+        if self.system(system_uri) != "ATC" or code not in self._concepts_by_group:
+            return None
+        mark = Mark(decides=False, ingredient=code)
+        marks = dict.fromkeys(self._concepts_by_group[code], (mark,))
+        return Drug((), marks, True if code.startswith(_LOCAL_ATC) else None, flush=False)
+
     def _drug_text(self, text: str) -> Drug | None:
         """The drugs whose whole names stand in a text; None if no name that we know does."""
         names: dict[str, None] = {}
@@ -280,6 +294,17 @@ class Terminology:
         return found
 
     @cached_property
+    def _concepts_by_group(self) -> Mapping[str, tuple[str, ...]]:
+        """ATC groups that hold drugs of ours, with the concepts that these drugs meet."""
+        found: dict[str, dict[str, None]] = {}
+        for (system, code), names in self._ingredients_by_code.items():
+            if system == "ATC":
+                marks = self._drug(names, local=None, flush=False).marks
+                for length in _ATC_GROUPS:
+                    found.setdefault(code[:length], {}).update(dict.fromkeys(marks))
+        return {code: tuple(concepts) for code, concepts in found.items() if concepts}
+
+    @cached_property
     def _drug_phrases(self) -> Phrases[str | Product | None]:
         """Every drug name: ingredients stand for themselves, brands for their product."""
         names: list[tuple[str, str | Product | None]] = []
@@ -312,6 +337,8 @@ _NO_LIST = Coded(known=True, marks={})
 _MALIGNANCY = frozenset(
     {"cancer", "carcinoma", "sarcoma", "lymphoma", "leukaemia", "leukemia", "malignant"}
 )
+_ATC_GROUPS = (1, 3, 4, 5)
+"""Characters of an ATC code's levels above the drug itself."""
 _LOCAL_ATC = (
     "A01A", "D01A", "D06", "D07", "D10A", "D11AH01", "D11AX", "G01A", "R01A", "R03A", "R03B",
     "S01", "S02", "S03",

@@ -70,11 +70,20 @@ def _identified(
     ]
     said = texts(concepts)
     by_name = [drug for text in said if (drug := terminology.drug_text(text)) is not None]
+    groups: list[Drug] = []
+    if not any(drug.ingredients for drug in (*by_code, *by_name)):
+        # Only a group of drugs is said: which of them it is, is for a human.
+        groups = [
+            drug
+            for coding in codings(concepts)
+            if (drug := terminology.drug_group(coding.system or "", coding.code or "")) is not None
+        ]
     marks: dict[str, dict[str, Mark]] = {}
+    _add(marks, groups, decides=False)
     _add(marks, by_code, decides=True)
     # Where a code says what it is, a further name in the text is for a human to weigh.
     _add(marks, by_name, decides=not any(drug.marks for drug in by_code))
-    drugs = [*by_code, *by_name]
+    drugs = [*by_code, *by_name, *groups]
     return Identified(
         display,
         {concept: tuple(found.values()) for concept, found in marks.items()},

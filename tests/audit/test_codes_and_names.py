@@ -14,6 +14,12 @@ CN = "http://hl7.org/fhir/sid/icd-10-cn"
 NOW = {"onset": "2026-02-20"}
 LONG = {"start": "2025-01-01"}
 
+
+def named(code: str, text: str) -> dict[str, Any]:
+    """An ATC code with its name."""
+    return {"coding": [{"system": "http://www.whocc.no/atc", "code": code}], "text": text}
+
+
 TABLE: list[tuple[Any, ...]] = [
     # Whole categories of WHO's ICD-10 and its national editions
     ("HIV disease of WHO's edition", D, "E13a", "fail", ("condition", "icd-who", "B20", NOW)),
@@ -87,6 +93,23 @@ TABLE: list[tuple[Any, ...]] = [
     ("what is swallowed is not", D, "E04a", "fail", ("took", "text", "Efudex", {**LONG, "route": "oral"})),
     *[(f"{text} is swallowed", D, "E28a", "fail", ("took", "text", text, LONG)) for text in ("itraconazole soft gel", "itraconazole gel caps", "itraconazole for eye infection")],
     ("a rectal foam is not known to stay there", D, "E28c", "review", ("took", "text", "budesonide rectal foam", LONG)),
+    # ATC: German addresses, and groups of drugs
+    *[("itraconazole at its German address " + place, D, "E28a", "fail", ("took", f"http://fhir.de/CodeSystem/{place}/atc", "J02AC02", LONG)) for place in ("bfarm", "dimdi")],
+    *[
+        (f"a drug of {code}, which is not said", D, criterion, "review", ("took", "atc", code, {**LONG, "medicationCodeableConcept": named(code, text)}))
+        for code, text, criterion in (("L01E", "Protein kinase inhibitor", "E01"), ("L01E", "Protein kinase inhibitor", "E04a"), ("L", "Antineoplastics", "E01"), ("B01AF", "Direct factor Xa inhibitors", "E27"), ("B01", "Antithrombotic agents", "E26e"), ("J02AC", "Triazole derivatives", "E28a"), ("L01XX", "Other antineoplastic agents", "E04a"))
+    ],
+    ("a name says which", D, "E28a", "fail", ("took", "atc", "J02AC", {**LONG, "medicationCodeableConcept": named("J02AC", "Itraconazole 100 mg")})),
+    ("and which it is not", D, "E28a", "pass", ("took", "atc", "J02AC", {**LONG, "medicationCodeableConcept": named("J02AC", "Fluconazole 100 mg")})),
+    ("eye drugs stay in the eye", D, "E29", "pass", ("took", "atc", "S01AE", {**LONG, "medicationCodeableConcept": named("S01AE", "Fluoroquinolones")})),
+    ("a group that holds none of the class", D, "E28a", "pass", ("took", "atc", "A10BA", {**LONG, "medicationCodeableConcept": named("A10BA", "Biguanides")})),
+    ("one drug of a group is one drug", R, "E01", "pass", ("condition", "icd", "I10"), ("took", "atc", "C09AA", {**LONG, "medicationCodeableConcept": named("C09AA", "ACE inhibitors")})),
+    (
+        "two groups may be two drugs",
+        *(R, "E01", "review", ("condition", "icd", "I10")),
+        ("took", "atc", "C09AA", {**LONG, "medicationCodeableConcept": named("C09AA", "ACE inhibitors")}),
+        ("took", "atc", "C07AB", {**LONG, "as_": "m2", "medicationCodeableConcept": named("C07AB", "Beta blockers")}),
+    ),
     # Malignancies by name
     *[
         (f"{text} is a malignancy", trial, criterion, "review", ("condition", "text", text, NOW))

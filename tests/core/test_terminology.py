@@ -55,7 +55,7 @@ CONCEPTS = [
     Concept("inhibitor", "inhibitor", "medication", ("strong",), ("weak",)),
 ]
 INGREDIENTS = [
-    _drug("ritonavir", {"strong": True, "viral": True}, ("RxNorm", "85762")),
+    _drug("ritonavir", {"strong": True, "viral": True}, ("RxNorm", "85762"), ("ATC", "J05AE03")),
     _drug("nirmatrelvir", {"viral": True}, ("RxNorm", "2587892")),
     _drug("tenofovir", {"viral": True, "hbv": True}, ("ATC", "J05AF07")),
     _drug("doubtful", {"strong": False}, ("RxNorm", "1")),
@@ -174,6 +174,22 @@ def test_subtraction_works_by_ingredient() -> None:
     assert drug is not None
     assert drug.marks == {}
     assert drug.recognised
+
+
+@pytest.mark.parametrize("group", ["J", "J05", "J05A", "J05AE", " j05ae "])
+def test_a_group_of_drugs_may_be_any_of_them(group: str) -> None:
+    """Of a group that holds a drug of ours nobody can say that it is another one."""
+    drug = TERMS.drug_group(ATC, group)
+    assert drug is not None
+    assert drug.marks["inhibitor"] == (Mark(decides=False, ingredient=group.strip().upper()),)
+    assert drug.ingredients == ()
+
+
+@pytest.mark.parametrize("code", ["J05AE03", "J05AX", "C07", "J0", ""])
+def test_what_is_no_group_of_ours_is_none(code: str) -> None:
+    """A drug's own code, a group without drugs of a concept, and what is no level at all."""
+    assert TERMS.drug_group(ATC, code) is None
+    assert TERMS.drug_group(RXNORM, "J05AE") is None
 
 
 def test_an_unverified_membership_never_decides() -> None:
