@@ -93,6 +93,15 @@ TABLE: list[tuple[Any, ...]] = [
     ("what is swallowed is not", D, "E04a", "fail", ("took", "text", "Efudex", {**LONG, "route": "oral"})),
     *[(f"{text} is swallowed", D, "E28a", "fail", ("took", "text", text, LONG)) for text in ("itraconazole soft gel", "itraconazole gel caps", "itraconazole for eye infection")],
     ("a rectal foam is not known to stay there", D, "E28c", "review", ("took", "text", "budesonide rectal foam", LONG)),
+    # Pregnant now, or no longer
+    *[(f"{code} is a pregnancy", D, "E32a", "fail", ("condition", "icd", code, NOW)) for code in ("O26.90", "O09.91", "O98.711", "O99.013", "O9A.112", "O88.211", "O91.011", "Z33.1", "Z33.3", "Z34.90", "Z3A.20", "Z32.01", "O00.90")],
+    *[(f"{code} leaves it open", D, "E32a", "review", ("condition", "icd", code, NOW)) for code in ("O92.79", "O90.9", "O85", "O80", "O72.1", "O98.73", "O99.03", "O10.03", "O24.430", "O03.9")],
+    *[(f"{code} is none", D, "E32a", "pass", ("condition", "icd", code, NOW)) for code in ("Z32.02", "Z32.00", "Z39.2")],
+    ("a pregnancy of WHO's edition", D, "E32a", "fail", ("condition", "icd-who", "O26.9", NOW)),
+    ("the state of it", D, "E32a", "fail", ("condition", "icd-who", "Z33", NOW)),
+    ("what may be the puerperium", D, "E32a", "review", ("condition", "icd-who", "O99.0", NOW)),
+    ("an examination of either outcome", D, "E32a", "review", ("condition", "icd-who", "Z32.1", NOW)),
+    ("a lactation disorder is lactation", D, "E32b", "fail", ("condition", "icd", "O92.79", NOW)),
     # ATC: German addresses, and groups of drugs
     *[("itraconazole at its German address " + place, D, "E28a", "fail", ("took", f"http://fhir.de/CodeSystem/{place}/atc", "J02AC02", LONG)) for place in ("bfarm", "dimdi")],
     *[
