@@ -14,6 +14,16 @@ CN = "http://hl7.org/fhir/sid/icd-10-cn"
 NOW = {"onset": "2026-02-20"}
 LONG = {"start": "2025-01-01"}
 
+IPS = "http://hl7.org/fhir/uv/ips/CodeSystem/absent-unknown-uv-ips"
+NONE_KNOWN: dict[str, dict[str, Any]] = {
+    "as the International Patient Summary says it": {
+        "coding": [{"system": IPS, "code": "no-known-medications"}],
+        "text": "No known medications",
+    },
+    "in SNOMED CT": {"coding": [{"system": "http://snomed.info/sct", "code": "787481004"}]},
+    "in words": {"text": "No known medications"},
+}
+
 
 def named(code: str, text: str) -> dict[str, Any]:
     """An ATC code with its name."""
@@ -102,6 +112,19 @@ TABLE: list[tuple[Any, ...]] = [
     ("what may be the puerperium", D, "E32a", "review", ("condition", "icd-who", "O99.0", NOW)),
     ("an examination of either outcome", D, "E32a", "review", ("condition", "icd-who", "Z32.1", NOW)),
     ("a lactation disorder is lactation", D, "E32b", "fail", ("condition", "icd", "O92.79", NOW)),
+    # No drugs, and no such drug
+    *[
+        (f"no known medications, {what}", trial, criterion, "pass", ("took", "text", "-", {"medicationCodeableConcept": concept}))
+        for what, concept in NONE_KNOWN.items()
+        for trial, criterion in ((D, "E28a"), (D, "E01"), (R, "I07a"))
+    ],
+    ("no information is no list", D, "E28a", "review", ("took", IPS, "no-medication-info", LONG)),
+    ("no known medications but one", D, "E27", "review", ("took", IPS, "no-known-medications", {**LONG, "medicationCodeableConcept": {"coding": [{"system": IPS, "code": "no-known-medications"}], "text": "No known medications except warfarin"}})),
+    *[(f"{text!r} is for a human", D, "E27", "review", ("took", "text", text, LONG)) for text in ("Not on warfarin", "no warfarin", "NO WARFARIN", "Denies warfarin", "never took Coumadin", "Warfarin - not taking", "warfarin (no longer)", "without heparin or warfarin", "未服用华法林")],
+    ("what is denied", D, "E28a", "review", ("took", "text", "denies itraconazole", LONG)),
+    ("a code that its text denies", D, "E27", "review", ("took", "rxnorm", "11289", {**LONG, "medicationCodeableConcept": {"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "11289"}], "text": "Not on warfarin"}})),
+    *[(f"{text!r} is taken", D, "E27", "fail", ("took", "text", text, LONG)) for text in ("Warfarin 5 mg, do not crush", "Warfarin, no aspirin", "Coumadin No. 3")],
+    ("an ordinary drug that is denied is still none of the class", D, "E27", "pass", ("took", "text", "no ibuprofen", LONG)),
     # ATC: German addresses, and groups of drugs
     *[("itraconazole at its German address " + place, D, "E28a", "fail", ("took", f"http://fhir.de/CodeSystem/{place}/atc", "J02AC02", LONG)) for place in ("bfarm", "dimdi")],
     *[
