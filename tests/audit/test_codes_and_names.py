@@ -125,6 +125,13 @@ TABLE: list[tuple[Any, ...]] = [
     ("a code that its text denies", D, "E27", "review", ("took", "rxnorm", "11289", {**LONG, "medicationCodeableConcept": {"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "11289"}], "text": "Not on warfarin"}})),
     *[(f"{text!r} is taken", D, "E27", "fail", ("took", "text", text, LONG)) for text in ("Warfarin 5 mg, do not crush", "Warfarin, no aspirin", "Coumadin No. 3")],
     ("an ordinary drug that is denied is still none of the class", D, "E27", "pass", ("took", "text", "no ibuprofen", LONG)),
+    # Operations by name
+    *[
+        (f"{text} may be major", trial, criterion, "review", ("procedure", "text", text, "2026-02-19"))
+        for text in ("Thyroidectomy", "Spinal fusion", "Open reduction of radius", "ORIF left ankle", "Tonsillectomy and adenoidectomy", "Cesarean section", "Orchiectomy", "Arthroplasty of hip", "Laminectomy L4-L5", "Ileostomy", "Metastasectomy of lung", "甲状腺切除术", "脊柱融合术")
+        for trial, criterion in ((D, "E20a"), (R, "E10a"))
+    ],
+    *[(f"{text} is no operation", D, "E20a", "pass", ("procedure", "text", text, "2026-02-19")) for text in ("Colonoscopy", "Gastroscopy", "Bronchoscopy", "Core needle biopsy", "Bone marrow biopsy", "Cystoscopy", "Tooth extraction", "Echocardiography", "Percutaneous endoscopic gastrostomy", "Phlebotomy")],
     # ATC: German addresses, and groups of drugs
     *[("itraconazole at its German address " + place, D, "E28a", "fail", ("took", f"http://fhir.de/CodeSystem/{place}/atc", "J02AC02", LONG)) for place in ("bfarm", "dimdi")],
     *[

@@ -388,6 +388,7 @@ def test_text_of_procedures_is_evidence_for_review() -> None:
         TERMS.procedure_names("Total Body Irradiation 12 Gy")["radiotherapy_bone_marrow"] == REVIEW
     )
     assert "open_biopsy" not in TERMS.procedure_names("core needle sampling")
+    assert TERMS.procedure_names("Tonsillectomy (procedure)")["major_surgery"] == REVIEW
 
 
 def test_no_set_without_members_and_unverified_rows_are_counted() -> None:
