@@ -227,7 +227,9 @@ class Terminology:
             return None
         mark = Mark(decides=False, ingredient=code)
         marks = dict.fromkeys(self._concepts_by_group[code], (mark,))
-        return Drug((), marks, True if code.startswith(_LOCAL_ATC) else None, flush=False)
+        local = True if code.startswith(_LOCAL_ATC) else None
+        # Recognised, as every ATC code, only with a name that can be read.
+        return Drug((), marks, local, flush=False, recognised=False)
 
     def _drug_text(self, text: str) -> Drug | None:
         """The drugs whose whole names stand in a text; None if no name that we know does.
