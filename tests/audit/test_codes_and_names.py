@@ -152,7 +152,7 @@ TABLE: list[tuple[Any, ...]] = [
     # Malignancies by name
     *[
         (f"{text} is a malignancy", trial, criterion, "review", ("condition", "text", text, NOW))
-        for text in ("Leiomyosarcoma of uterus", "Liposarcoma", "chondrosarcomas", "Angiosarcoma", "Osteosarcoma, conventional", "Retinoblastoma", "Hodgkin disease", "Hodgkin's disease", "Wilms tumour", "Wilms' tumor", "GIST", "Neuroblastoma", "Low-grade glioma", "Astrocytoma", "Cholangiocarcinoma", "Multiple myeloma", "Mycosis fungoides", "MPNST", "肺癌", "甲状腺癌", "急性淋巴细胞白血病", "恶性肿瘤", "黑色素瘤")
+        for text in ("Leiomyosarcoma of uterus", "Liposarcoma", "chondrosarcomas", "Angiosarcoma", "Osteosarcoma, conventional", "Retinoblastoma", "Hodgkin disease", "Hodgkin's disease", "Wilms tumour", "Wilms' tumor", "GIST", "Neuroblastoma", "Low-grade glioma", "Astrocytoma", "Cholangiocarcinoma", "Multiple myeloma", "Mycosis fungoides", "Breast CA", "ca lung", "MPNST", "肺癌", "甲状腺癌", "急性淋巴细胞白血病", "恶性肿瘤", "黑色素瘤")
         for trial, criterion in ((D, "E03"), (R, "E19"))
     ],
     *[
