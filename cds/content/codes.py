@@ -17,6 +17,10 @@ SHAPES: Mapping[str, tuple[re.Pattern[str], str]] = {
         re.compile(r"[A-Z]\d[\dA-Z](\.[\dA-Z]{1,4})?"),
         "a letter, two characters, then up to four after a dot",
     ),
+    "ICD-10": (
+        re.compile(r"[A-Z]\d\d"),
+        "a whole category of three characters, as longer codes differ between its editions",
+    ),
     "ICD-10-PCS": (re.compile(r"[\dA-HJ-NP-Z?]{1,7}"), "up to seven digits and letters, no I or O"),
     "HCPCS": (re.compile(r"[A-V]\d{4}"), "a letter and four digits"),
     "CPT": (re.compile(r"\d{4}[\dFTU]"), "five characters"),

@@ -41,7 +41,7 @@ def explain_code(
         _coded(terminology, "condition", (short, uri, code), criteria_by_concept),
         _coded(terminology, "procedure", (short, uri, code), criteria_by_concept),
     ]
-    drug = terminology.drug_code(uri, code)
+    drug = terminology.drug_code(uri, code) or terminology.drug_group(uri, code)
     if drug is not None:
         blocks.append(_drug(terminology, drug, f"{short} {code}", criteria_by_concept))
     said = [block for block in blocks if block]
@@ -101,7 +101,7 @@ def _names(terminology: Terminology) -> set[str]:
     found = {name for one in lists.ingredients.values() for name in (one.name, *one.names)}
     found |= {name for name, _ in lists.brands}
     found |= {name for _, name in (*lists.condition_names, *lists.procedure_names)}
-    return {name.casefold() for name in found}
+    return {name.removeprefix("=").casefold() for name in found if not name.startswith("-")}
 
 
 def _short_name(terminology: Terminology, system: str) -> str | None:
@@ -160,11 +160,12 @@ def _coded(
 def _drug(
     terminology: Terminology, drug: Drug, said: str, criteria: Mapping[str, Sequence[str]]
 ) -> str:
-    if not drug.ingredients:
+    if not drug.ingredients and not drug.marks:
         return f"{said} is a drug that we know, of no class that a criterion asks for."
     route = {True: "for local use", False: "systemic", None: "route not stated"}[drug.local]
     flush = ", a flush or lock strength" if drug.flush else ""
-    lines = [f"{said} is {' + '.join(drug.ingredients)} ({route}{flush})."]
+    names = " + ".join(drug.ingredients) or "a group of drugs, which of them is not said"
+    lines = [f"{said} is {names} ({route}{flush})."]
     for name in drug.ingredients:
         ingredient = terminology.lists.ingredients[name]
         lines += [f"  {name} in set {key}, {ingredient.where[key]}" for key in ingredient.sets]

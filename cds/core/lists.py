@@ -79,7 +79,8 @@ class Drug(msgspec.Struct, frozen=True):
 
     `marks` has one Mark per ingredient that belongs to the concept. `local`: for local use only;
     None where neither product nor text says. `flush`: a flush or lock strength. `recognised`: we
-    know what it is, even if it belongs to no concept.
+    know what it is, even if it belongs to no concept. `denied`: the text says that a drug is not
+    taken, so its marks do not decide.
     """
 
     ingredients: tuple[str, ...]
@@ -87,6 +88,7 @@ class Drug(msgspec.Struct, frozen=True):
     local: bool | None
     flush: bool
     recognised: bool = True
+    denied: bool = False
 
 
 class Member(msgspec.Struct, frozen=True):

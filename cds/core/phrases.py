@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,53 +24,98 @@ def words(text: str) -> tuple[str, ...]:
 
     An apostrophe joins ("Crohn's" is "crohns").
     """
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return tuple(_WORD.findall(folded.replace("'", "").replace("\u2019", "")))
+    return _split(unicodedata.normalize("NFKC", text).casefold())
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(_WORD.findall(text.replace("'", "").replace("\u2019", "")))
+
+
+class _Name(NamedTuple, Generic[T]):
+    """A run of words, and what it stands for; `letters` where its capitals count."""
+
+    phrase: tuple[str, ...]
+    letters: tuple[str, ...] | None
+    meanings: list[T]
 
 
 class Phrases(Generic[T]):
-    """Names, each a run of words, with what they stand for."""
+    """Names, each a run of words, with what they stand for.
 
-    __slots__ = ("_by_first",)
+    Two signs before a name are ours, for short names that are words of everyday language too:
+    "=ARMS" counts only in these capitals, or where it is the whole text; "-PE tubes" stands for
+    nothing, and hides its words from every other name.
+    """
+
+    __slots__ = ("_by_first", "_hiding")
 
     def __init__(self, names: Iterable[tuple[str, T]]) -> None:
         """Index the names; a name that several things share stands for all of them."""
-        by_phrase: dict[tuple[str, ...], list[T]] = {}
+        found: dict[tuple[tuple[str, ...], tuple[str, ...] | None], list[T]] = {}
+        self._hiding: dict[str, list[tuple[str, ...]]] = {}
         for name, meant in names:
             phrase = words(name)
-            if phrase:
-                meanings = by_phrase.setdefault(phrase, [])
-                if meant not in meanings:
-                    meanings.append(meant)
-        self._by_first: dict[str, list[tuple[tuple[str, ...], list[T]]]] = {}
-        for phrase, meanings in sorted(by_phrase.items(), key=lambda item: -len(item[0])):
-            self._by_first.setdefault(phrase[0], []).append((phrase, meanings))
+            if not phrase:
+                continue
+            if name.startswith("-"):
+                self._hiding.setdefault(phrase[0], []).append(phrase)
+                continue
+            letters = _split(name) if name.startswith("=") else None
+            meanings = found.setdefault((phrase, letters), [])
+            if meant not in meanings:
+                meanings.append(meant)
+        self._by_first: dict[str, list[_Name[T]]] = {}
+        for (phrase, letters), meanings in sorted(found.items(), key=lambda item: -len(item[0][0])):
+            self._by_first.setdefault(phrase[0], []).append(_Name(phrase, letters, meanings))
 
     def every(self, text: str) -> Iterator[T]:
         """What every name in the text stands for, overlapping names included."""
-        said = words(text)
-        for start, first in enumerate(said):
-            for phrase, meanings in self._by_first.get(first, ()):
-                if said[start : start + len(phrase)] == phrase:
-                    yield from meanings
+        said = self._said(text)
+        for start in range(len(said)):
+            for name in self._at(said, start, text):
+                yield from name.meanings
 
     def longest(self, text: str) -> Iterator[T]:
         """What the names in the text stand for, each word used once, the longest name first."""
-        said = words(text)
+        said = self._said(text)
         start = 0
         while start < len(said):
-            for phrase, meanings in self._by_first.get(said[start], ()):
-                if said[start : start + len(phrase)] == phrase:
-                    yield from meanings
-                    start += len(phrase)
-                    break
-            else:
-                start += 1
+            name = next(self._at(said, start, text), None)
+            if name is not None:
+                yield from name.meanings
+            start += 1 if name is None else len(name.phrase)
 
     def begins(self, text: str) -> bool:
         """Whether the text begins with a name."""
+        return next(self._at(self._said(text), 0, text), None) is not None
+
+    def _at(self, said: tuple[str, ...], start: int, text: str) -> Iterator[_Name[T]]:
+        """The names that begin at one word, the longest first."""
+        for name in self._by_first.get(said[start], ()) if said else ():
+            if said[start : start + len(name.phrase)] == name.phrase and (
+                name.letters is None
+                or len(said) == len(name.phrase)
+                or _in_letters(name.letters, text, start, len(said))
+            ):
+                yield name
+
+    def _said(self, text: str) -> tuple[str, ...]:
+        """The words of a text; those that only look like a name are blank."""
         said = words(text)
-        return any(
-            said[: len(phrase)] == phrase
-            for phrase, _ in self._by_first.get((said or ("",))[0], ())
-        )
+        if self._hiding.keys().isdisjoint(said):
+            return said
+        shown = list(said)
+        for start, first in enumerate(said):
+            for phrase in self._hiding.get(first, ()):
+                if said[start : start + len(phrase)] == phrase:
+                    shown[start : start + len(phrase)] = [""] * len(phrase)
+        return tuple(shown)
+
+
+def _in_letters(letters: tuple[str, ...], text: str, start: int, count: int) -> bool:
+    """Whether words stand in a text with just these capitals.
+
+    Folding can add words; then they cannot be compared one by one, and the name counts.
+    """
+    written = _split(unicodedata.normalize("NFKC", text))
+    return len(written) != count or written[start : start + len(letters)] == letters

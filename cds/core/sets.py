@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from cds.core.lists import Concept, Member
 
 ICD_10_CM = "ICD-10-CM"
+_ICD_10 = "ICD-10"
 _BY_PREFIX = frozenset({ICD_10_CM, "ICD-10-PCS"})
-_BY_CATEGORY = frozenset({"ICD-10", "ICD-10-CN", "ICD-10-GM", "ICD-10-AM", "ICD-10-CA"})
+_BY_CATEGORY = frozenset({_ICD_10, "ICD-10-CN", "ICD-10-GM", "ICD-10-AM", "ICD-10-CA"})
 _UNDOTTED = _BY_PREFIX | _BY_CATEGORY
 _CATEGORY = 3
 _WHOLE = 7
@@ -67,13 +68,20 @@ class CodeLists:
         return list(found.values())
 
     def _of_category(self, plain: str) -> list[Member]:
-        """Members that are whole three-character categories, the same in every edition."""
+        """Members that are whole three-character categories, the same in every edition.
+
+        ICD-10-CM's categories, those that it does not subdivide (exact) included, and those that
+        only WHO has.
+        """
         if len(plain) < _CATEGORY:
             return []
         category = plain[:_CATEGORY]
-        found = {member.set_key: member for member in self._in_ranges(ICD_10_CM, category)}
-        for member in self._prefix.get((ICD_10_CM, category), ()):
-            found[member.set_key] = member
+        found: dict[str, Member] = {}
+        for system in (ICD_10_CM, _ICD_10):
+            found |= {member.set_key: member for member in self._in_ranges(system, category)}
+            for table in (self._prefix, self._exact):
+                for member in table.get((system, category), ()):
+                    found[member.set_key] = member
         return list(found.values())
 
     def _in_ranges(self, system: str, plain: str) -> Iterable[Member]:

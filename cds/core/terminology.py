@@ -8,6 +8,8 @@ from __future__ import annotations
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from cds.core.facts import Mark
 from cds.core.lists import (
     Analyte,
@@ -68,6 +70,7 @@ class Terminology:
         self.condition_names = lru_cache(maxsize=_CACHED)(self._condition_names_in)
         self.procedure_names = lru_cache(maxsize=_CACHED)(self._procedure_names_in)
         self.drug_code = lru_cache(maxsize=_CACHED)(self._drug_code)
+        self.drug_group = lru_cache(maxsize=1024)(self._drug_group)
         self.drug_text = lru_cache(maxsize=_CACHED)(self._drug_text)
         self.route = lru_cache(maxsize=4096)(self._route)
 
@@ -83,6 +86,7 @@ class Terminology:
             self._condition_phrases,
             self._procedure_phrases,
             self._ingredients_by_code,
+            self._concepts_by_group,
             self._drug_phrases,
             self._leading_phrases,
             self._form_phrases,
@@ -213,23 +217,42 @@ class Terminology:
             return None
         return self._drug(product.ingredients, local=product.local, flush=product.flush)
 
+    def _drug_group(self, system_uri: str, code: str) -> Drug | None:
+        """The drug of an ATC group (levels 1 to 4) in which drugs of ours lie; None if none does.
+
+        Which of the group's drugs it is, nobody says: it may be of every concept that they meet.
+        """
+        code = code.strip().upper()
+        if self.system(system_uri) != "ATC" or code not in self._concepts_by_group:
+            return None
+        mark = Mark(decides=False, ingredient=code)
+        marks = dict.fromkeys(self._concepts_by_group[code], (mark,))
+        local = True if code.startswith(_LOCAL_ATC) else None
+        # Recognised, as every ATC code, only with a name that can be read.
+        return Drug((), marks, local, flush=False, recognised=False)
+
     def _drug_text(self, text: str) -> Drug | None:
-        """The drugs whose whole names stand in a text; None if no name that we know does."""
-        names: dict[str, None] = {}
+        """The drugs whose whole names stand in a text; None if no name that we know does.
+
+        Names that a text denies ("not on warfarin") are for a human.
+        """
+        names: dict[str, bool] = {}
         local, flush, recognised = None, False, False
-        for found in self._drug_phrases.longest(text):
-            recognised = True
-            if isinstance(found, Product):
-                names.update(dict.fromkeys(found.ingredients))
-                local = found.local if local is None else local
-                flush = flush or found.flush
-            elif found is not None:
-                names[found] = None
+        for part, sure in _denials(text):
+            for found in self._drug_phrases.longest(part):
+                recognised = True
+                if isinstance(found, Product):
+                    names |= {name: names.get(name, True) and sure for name in found.ingredients}
+                    local = found.local if local is None else local
+                    flush = flush or found.flush
+                elif found is not None:
+                    names[found] = names.get(found, True) and sure
         if not recognised and not self._leading_phrases.begins(text):
             return None
         said = self._form(text)
         flush = flush or not _FLUSH.isdisjoint(words(text))
-        return self._drug(tuple(names), local=local if said is None else said, flush=flush)
+        drug = self._drug(tuple(names), local=local if said is None else said, flush=flush)
+        return drug if all(names.values()) else _denied(drug, names)
 
     def product(self, rxcui: str) -> Product | None:
         """The drug product, brand or pack of an RxNorm code; None if unlisted."""
@@ -280,6 +303,17 @@ class Terminology:
         return found
 
     @cached_property
+    def _concepts_by_group(self) -> Mapping[str, tuple[str, ...]]:
+        """ATC groups that hold drugs of ours, with the concepts that these drugs meet."""
+        found: dict[str, dict[str, None]] = {}
+        for (system, code), names in self._ingredients_by_code.items():
+            if system == "ATC":
+                marks = self._drug(names, local=None, flush=False).marks
+                for length in _ATC_GROUPS:
+                    found.setdefault(code[:length], {}).update(dict.fromkeys(marks))
+        return {code: tuple(concepts) for code, concepts in found.items() if concepts}
+
+    @cached_property
     def _drug_phrases(self) -> Phrases[str | Product | None]:
         """Every drug name: ingredients stand for themselves, brands for their product."""
         names: list[tuple[str, str | Product | None]] = []
@@ -306,15 +340,58 @@ def _plain_uri(uri: str) -> str:
     return plain.removeprefix("https://").removeprefix("http://")
 
 
+def _denials(text: str) -> tuple[tuple[str, bool], ...]:
+    """A text in parts, and whether what stands there is taken.
+
+    What a word such as "no" follows is ("warfarin, no aspirin"); what follows the word is not for
+    certain, nor is anything in a text that says "no longer" or "not taking".
+    """
+    said = words(text)
+    if _NOT.isdisjoint(said):
+        return ((text, True),)
+    if next(_NOT_TAKEN.longest(text), None):
+        return ((text, False),)
+    cut = next(place for place, word in enumerate(said) if word in _NOT)
+    return ((" ".join(said[:cut]), True), (" ".join(said[cut + 1 :]), False))
+
+
+def _denied(drug: Drug, sure: Mapping[str, bool]) -> Drug:
+    """A drug of a text that denies some of its names."""
+    marks = {
+        concept: tuple(
+            mark if sure[mark.ingredient] else msgspec.structs.replace(mark, decides=False)
+            for mark in found
+        )
+        for concept, found in drug.marks.items()
+    }
+    return msgspec.structs.replace(drug, marks=marks, denied=True)
+
+
 _BY_NAME = Mark(decides=False)
 _NOT_KNOWN = Coded(known=False, marks={})
 _NO_LIST = Coded(known=True, marks={})
 _MALIGNANCY = frozenset(
     {"cancer", "carcinoma", "sarcoma", "lymphoma", "leukaemia", "leukemia", "malignant"}
 )
+_ATC_GROUPS = (1, 3, 4, 5)
+"""Characters of an ATC code's levels above the drug itself."""
 _LOCAL_ATC = (
     "A01A", "D01A", "D06", "D07", "D10A", "D11AH01", "D11AX", "G01A", "R01A", "R03A", "R03B",
     "S01", "S02", "S03",
 )  # fmt: skip
 """ATC groups of products for mouth, skin, vagina, nose, airways, eye and ear."""
+_NOT = frozenset(
+    {
+        "no", "not", "never", "nor", "without", "denies", "denied", "denying", "avoid", "avoids",
+        "avoiding", "refuses", "refused", "declines", "declined", "未", "无", "否",
+    }
+)  # fmt: skip
+"""Words after which a drug is named that is not taken."""
+_NOT_TAKEN = Phrases(
+    (name, True)
+    for name in (
+        "not taking", "not taken", "no longer", "never taken", "never took", "not started",
+        "never started", "not given",
+    )
+)  # fmt: skip
 _FLUSH = frozenset({"flush", "flushes", "lock"})

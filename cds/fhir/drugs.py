@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cds.core.facts import Mark
+from cds.core.phrases import words
 from cds.fhir import lazily
 from cds.fhir.concepts import codings, shown, texts
 from cds.fhir.decode import BROKEN
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
     from cds.core.terminology import Drug, Terminology
 
 _NAMED_SYSTEMS = frozenset({"RxNorm", "ATC"})
+_NONE_KNOWN = frozenset(
+    {
+        ("IPS absent-unknown", "no-known-medications"),  # HL7 International Patient Summary 1.1
+        ("SNOMED CT", "787481004"),  # the same in the Summary's map to SNOMED CT
+    }
+)
+_NONE_KNOWN_IN_WORDS = words("No known medications")
 _DEPTH = 3
 _medication = msgspec.json.Decoder(Medication)
 
@@ -70,17 +78,29 @@ def _identified(
     ]
     said = texts(concepts)
     by_name = [drug for text in said if (drug := terminology.drug_text(text)) is not None]
+    groups: list[Drug] = []
+    if not any(drug.ingredients for drug in (*by_code, *by_name)):
+        # Only a group of drugs is said: which of them it is, is for a human.
+        groups = [
+            drug
+            for coding in codings(concepts)
+            if (drug := terminology.drug_group(coding.system or "", coding.code or "")) is not None
+        ]
     marks: dict[str, dict[str, Mark]] = {}
-    _add(marks, by_code, decides=True)
+    _add(marks, groups, decides=False)
+    # A code that its own text denies ("not on warfarin") is for a human.
+    _add(marks, by_code, decides=not any(drug.denied for drug in by_name))
     # Where a code says what it is, a further name in the text is for a human to weigh.
     _add(marks, by_name, decides=not any(drug.marks for drug in by_code))
-    drugs = [*by_code, *by_name]
+    drugs = [*by_code, *by_name, *groups]
     return Identified(
         display,
         {concept: tuple(found.values()) for concept, found in marks.items()},
         _local(drugs, said, forms, terminology),
         any(drug.flush for drug in drugs),
-        any(drug.recognised for drug in drugs) or _names_itself(concepts, said, terminology),
+        any(drug.recognised for drug in drugs)
+        or _names_itself(concepts, said, terminology)
+        or _says_none(concepts, said, terminology),
     )
 
 
@@ -125,6 +145,20 @@ def _names_itself(
     return readable and any(
         terminology.system(coding.system or "") in _NAMED_SYSTEMS for coding in codings(concepts)
     )
+
+
+def _says_none(
+    concepts: Iterable[CodeableConcept], said: Iterable[str], terminology: Terminology
+) -> bool:
+    """Whether an entry says that no drugs are known: it is about no drug, and so no exposure.
+
+    It counts as no entry, not as proof that nothing is taken: the code may also mean that what is
+    known is not worth reporting. "No information" (no-medication-info) is another matter.
+    """
+    return any(
+        (terminology.system(coding.system or ""), coding.code) in _NONE_KNOWN
+        for coding in codings(concepts)
+    ) or any(words(text) == _NONE_KNOWN_IN_WORDS for text in said)
 
 
 def _described(

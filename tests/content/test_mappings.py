@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -202,6 +203,25 @@ def test_the_dose_form_in_the_text_tells_local_use(text: str, local: bool | None
     assert drug(text).local is local
 
 
+BRANDED = [
+    (found.group(1).casefold(), product.local)
+    for code in TERMS.lists.products
+    if (product := TERMS.product(code)) and (found := re.search(r"\[([^\]]+)\]", product.name))
+]
+ALSO_SYSTEMIC = {"nizoral", "lamisil", "ery", "sojourn", "ultane"}
+"""Tablets that were sold, a short form of erythromycin, and an anaesthetic that is breathed in."""
+
+
+def test_a_brand_is_local_where_all_of_its_products_are() -> None:
+    """A brand's name says where it stays only if nothing of that name is swallowed or injected."""
+    elsewhere = {brand for brand, local in BRANDED if local is not True}
+    local = {brand for brand, _ in BRANDED} - elsewhere - ALSO_SYSTEMIC
+    for name, code in TERMS.lists.brands:
+        product = TERMS.product(code)
+        assert product is not None
+        assert (product.local is True) is (name.casefold() in local), name
+
+
 def test_local_products_are_local_by_code() -> None:
     """Ketoconazole shampoo and its tablets are told apart by their codes."""
     routes = {
@@ -351,7 +371,8 @@ def test_a_procedure_code_means_what_its_row_says(
         ("Desmoid, abdominal wall", "desmoid_tumor"), ("aggressive fibromatosis", "desmoid_tumor"),
         ("heart attack 2019", "myocardial_infarction"), ("DVT left leg", "dvt"),
         ("AFib", "arrhythmia"), ("Crohn's disease", "inflammatory_bowel_disease"),
-        ("Breast cancer", "other_malignancy"),
+        ("Breast cancer", "other_malignancy"), ("Leiomyosarcoma of uterus", "other_malignancy"),
+        ("肺癌", "other_malignancy"), ("基底细胞癌", "basal_cell_carcinoma"),
         ("Portal hypertension", "decompensated_liver_disease"),
         ("no DVT", "dvt"), ("diarrhoea", "diarrhea"), ("横纹肌肉瘤", "rhabdomyosarcoma"),
     ],
@@ -367,6 +388,7 @@ def test_text_of_procedures_is_evidence_for_review() -> None:
         TERMS.procedure_names("Total Body Irradiation 12 Gy")["radiotherapy_bone_marrow"] == REVIEW
     )
     assert "open_biopsy" not in TERMS.procedure_names("core needle sampling")
+    assert TERMS.procedure_names("Tonsillectomy (procedure)")["major_surgery"] == REVIEW
 
 
 def test_no_set_without_members_and_unverified_rows_are_counted() -> None:

@@ -25,6 +25,7 @@ USED = {"strong_cyp3a4_inhibitor": ["NCT05490667 E28a", "NCT07137884 E20a"], "an
         ("ICD-10-PCS", "00500ZZ", ["major_surgery", "major_surgery_icd10pcs.tsv:"]),
         ("ICD-10", "D48.1", ["stands in no list"]),
         ("ATC", "S01ED01", ["timolol", "for local use"]),
+        ("ATC", "J02AC", ["a group of drugs", "strong_cyp3a4_inhibitor", "review only"]),
         ("Klingon", "1", ["No code system is called 'Klingon'", "SNOMED CT"]),
     ],
 )

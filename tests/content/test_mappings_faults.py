@@ -43,6 +43,7 @@ def says(folder: Path) -> list[str]:
         ("conditions.tsv", CODES, DVT + "SNOMED CT\t128053004\texact\tdecides\tyes\t\t", "digit"),
         ("conditions.tsv", CODES, DVT + "SNOMED CT\t128053014\texact\treview\tno\t\t", "partition"),
         ("conditions.tsv", CODES, DVT + "ICD-10-CM\tI8240\tprefix\tdecides\tyes\tx\t", "ICD-10-CM"),
+        ("conditions.tsv", CODES, DVT + "ICD-10\tI80.2\tprefix\tdecides\tyes\tx\t", "category"),
         ("conditions.tsv", CODES, DVT + "ICD-10-CM\tI82.4\tsome\tdecides\tyes\tx\t", "No match"),
         ("conditions.tsv", CODES, DVT + "ICD-10-CM\tI82.4\tprefix\tmaybe\tyes\tx\t", "The mark"),
         ("conditions.tsv", CODES, DVT + "ICD-10-CM\tI82.4\tprefix\tdecides\tno\t\t", "verified"),

@@ -62,3 +62,32 @@ def test_words_are_stable_when_read_again(text: str) -> None:
     """The words of the words are the same words."""
     once = words(text)
     assert words(" ".join(once)) == once
+
+
+SHORT = Phrases(
+    [("=ARMS", "sarcoma"), ("PE", "embolism"), ("-PE tubes", "embolism"), ("-both arms", "sarcoma")]
+)
+
+
+@pytest.mark.parametrize("text", ["ARMS", "arms", "ARMS, left leg", "RECURRENT ARMS"])
+def test_a_name_that_is_a_word_too_counts_in_capitals_or_alone(text: str) -> None:
+    """ARMS is a sarcoma, "pain in arms" is not."""
+    assert list(SHORT.every(text)) == ["sarcoma"]
+
+
+@pytest.mark.parametrize("text", ["pain in arms", "Arms and legs", "RASH OF BOTH ARMS", "PE tubes"])
+def test_what_only_looks_like_a_name_is_none(text: str) -> None:
+    """Neither in small letters, nor inside a run of words that says something else."""
+    assert list(SHORT.every(text)) == []
+    assert list(SHORT.longest(text)) == []
+
+
+def test_what_looks_like_a_name_hides_no_other_mention() -> None:
+    """The words of "PE tubes" are set aside, not the text."""
+    assert list(SHORT.every("PE tubes; acute PE")) == ["embolism"]
+    assert list(SHORT.longest("pe tubes; acute pe")) == ["embolism"]
+
+
+def test_letters_whose_folding_adds_words_do_not_hide_a_name() -> None:
+    """Where capitals cannot be compared word by word, the name counts."""
+    assert list(SHORT.every("\u0130i ARMS")) == ["sarcoma"]

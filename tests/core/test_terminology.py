@@ -39,6 +39,8 @@ CONDITIONS = [
     _member("fracture", "S72", "prefix", seventh=True),
     _member("minor", "J00", "range", upto="J06"),
     _member("infection", "A40", "prefix"),
+    _member("haemophilia", "D66", "exact"),
+    Member("haemophilia", "ICD-10", "X99", "only of WHO", "prefix", DECIDES, "yes", "here"),
 ]
 CONCEPTS = [
     Concept("other_cancer", "another cancer", "finding", ("cancer", "-metastasis")),
@@ -48,11 +50,12 @@ CONCEPTS = [
     Concept("desmoid", "desmoid", "finding", ("desmoid",)),
     Concept("fracture", "fracture", "finding", ("fracture",)),
     Concept("infection", "infection", "finding", ("infection",), ("minor",)),
+    Concept("bleeding", "bleeding disorder", "finding", ("haemophilia",)),
     Concept("antiviral", "antiviral", "medication", ("viral", "-hbv")),
     Concept("inhibitor", "inhibitor", "medication", ("strong",), ("weak",)),
 ]
 INGREDIENTS = [
-    _drug("ritonavir", {"strong": True, "viral": True}, ("RxNorm", "85762")),
+    _drug("ritonavir", {"strong": True, "viral": True}, ("RxNorm", "85762"), ("ATC", "J05AE03")),
     _drug("nirmatrelvir", {"viral": True}, ("RxNorm", "2587892")),
     _drug("tenofovir", {"viral": True, "hbv": True}, ("ATC", "J05AF07")),
     _drug("doubtful", {"strong": False}, ("RxNorm", "1")),
@@ -119,6 +122,18 @@ def test_other_editions_match_whole_categories_only(code: str) -> None:
     assert "other_cancer" in TERMS.condition(WHO, "C50.4").marks
 
 
+@pytest.mark.parametrize("code", ["D66", "D66.0", "X99", "X99.1"])
+def test_a_category_without_subdivisions_is_whole_too(code: str) -> None:
+    """Neither "exact" nor a category that only WHO has keeps the other editions out."""
+    assert TERMS.condition(WHO, code).marks == {"bleeding": DECIDES}
+
+
+def test_a_category_of_who_is_no_code_of_icd_10_cm() -> None:
+    """ICD-10-CM may give the same characters another meaning."""
+    assert TERMS.condition(CM, "X99").marks == {}
+    assert TERMS.condition(CM, "D66.0").marks == {}
+
+
 def test_the_right_code_under_an_unknown_system_is_unknown() -> None:
     """A code says nothing without its system."""
     assert not TERMS.condition("urn:local", "C50.9").known
@@ -159,6 +174,22 @@ def test_subtraction_works_by_ingredient() -> None:
     assert drug is not None
     assert drug.marks == {}
     assert drug.recognised
+
+
+@pytest.mark.parametrize("group", ["J", "J05", "J05A", "J05AE", " j05ae "])
+def test_a_group_of_drugs_may_be_any_of_them(group: str) -> None:
+    """Of a group that holds a drug of ours nobody can say that it is another one."""
+    drug = TERMS.drug_group(ATC, group)
+    assert drug is not None
+    assert drug.marks["inhibitor"] == (Mark(decides=False, ingredient=group.strip().upper()),)
+    assert drug.ingredients == ()
+
+
+@pytest.mark.parametrize("code", ["J05AE03", "J05AX", "C07", "J0", ""])
+def test_what_is_no_group_of_ours_is_none(code: str) -> None:
+    """A drug's own code, a group without drugs of a concept, and what is no level at all."""
+    assert TERMS.drug_group(ATC, code) is None
+    assert TERMS.drug_group(RXNORM, "J05AE") is None
 
 
 def test_an_unverified_membership_never_decides() -> None:
