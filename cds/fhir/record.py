@@ -97,7 +97,8 @@ def record_from_prefetch(prefetch: Mapping[str, Raw | Whole | None], patient_id:
         if document.kind == "Patient" and _is_someone_else(document, patient_id):
             message = "the prefetched Patient is not the one that context.patientId names."
             raise UnusableInput(message)
-        parts.append(Part((document,), claims_of(key, document)))
+        claims = claims_of(key, document, patient_id, value)
+        parts.append(Part((document,), claims))
     return collect(parts, patient_id)
 
 

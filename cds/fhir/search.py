@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ NARROWING = ("date", "combo-code")
 """The search parameters for Observation without which a list cannot be asked for in part."""
 _ZONES = timedelta(days=2)
 _LONGEST_LIST = 1_500
+_TYPE = re.compile(r"([A-Z][a-z]+)+")
 FIRST = ("Patient", "Condition")
 """What decides whether anything else needs to be asked."""
 
@@ -119,6 +121,12 @@ class Progress:
             return Fetched(self.search, Retrieval.CUT_OFF, bodies, why)
         state = Retrieval.NOT_KEPT if self.not_kept else Retrieval.NOT_RETRIEVED
         return Fetched(self.search, state, (), why)
+
+
+def searched_type(path: str) -> str:
+    """The resource type that a search's address (without its parameters) names; '' for none."""
+    name = path.rstrip("/").removesuffix("/_search").rpartition("/")[2]
+    return name if _TYPE.fullmatch(name) else ""
 
 
 def searches(

@@ -427,7 +427,8 @@ def test_unfiltered_observations_cover_every_category() -> None:
         "code": {},
         "subject": {"reference": "Patient/p1"},
     }
-    states = prefetched(observations=bundle(observation)).retrieval()
+    link = [{"relation": "self", "url": "https://ehr/fhir/Observation?patient=p1"}]
+    states = prefetched(observations=bundle(observation, link=link)).retrieval()
     assert states["Observation"] is DONE
     assert states["Observation:survey"] is DONE
 
