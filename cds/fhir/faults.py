@@ -30,7 +30,9 @@ class Why(Enum):
     TOO_MANY_REQUESTS = "it would take too many requests"
     TOO_MANY_PAGES = "it has too many pages"
     LOOP = "the FHIR server's pages lead in a circle"
+    STRANGE = "the FHIR server answered with something else than was asked for"
     TRUNCATED = "the FHIR server says that there is more than it sent"
+    UNCLEAR = "the FHIR server does not say clearly whether it sent everything"
     OUTCOME = "the FHIR server says that it left something out"
 
 

@@ -313,10 +313,14 @@ def _what_is_missing(pages: Sequence[Page]) -> Why | None:
     """Why a search that ended is incomplete all the same."""
     if any(page.left_out for page in pages):
         return Why.OUTCOME
+    if any(page.strange for page in pages):
+        return Why.STRANGE
     ids = [one for page in pages for one in page.ids]
     came = len({one for one in ids if one}) + ids.count("")
     total = max((page.total for page in pages if page.total is not None), default=0)
-    return Why.TRUNCATED if total > came else None
+    if total > came:
+        return Why.TRUNCATED
+    return Why.UNCLEAR if any(page.unclear for page in pages) else None
 
 
 def _answers(reading: Reading) -> list[Fetched]:
