@@ -14,6 +14,7 @@ class Why(Enum):
     PEER = "the FHIR server's name leads to a network address that may not be called"
     REDIRECT = "the FHIR server redirects elsewhere"
     UNAUTHORIZED = "the FHIR server does not accept the access token"
+    UNSENDABLE = "the access token is none that can be sent"
     FORBIDDEN = "the FHIR server does not allow it"
     NOT_FOUND = "the FHIR server does not have it"
     REFUSED = "the FHIR server does not understand the request"

@@ -241,6 +241,15 @@ def test_the_token_goes_to_its_own_base_only_even_when_calls_cross(stack: ExitSt
     }
 
 
+@pytest.mark.parametrize("token", ["abc\n", "a\r\nX: y", "a€", "ü", "a b", "", "\x00"])
+def test_a_token_that_cannot_stand_in_a_header_is_not_sent(stack: ExitStack, token: str) -> None:
+    seen: list[bytes] = []
+    connection = connected(stack, lambda _, data: seen.append(data), token=token)
+    (came,) = connection.fetch("p1", CONDITIONS)
+    assert (came.state, came.why) == (Retrieval.NOT_RETRIEVED, Why.UNSENDABLE)
+    assert seen == []
+
+
 def test_without_a_token_nothing_is_sent_in_its_place(
     stack: ExitStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
