@@ -40,7 +40,7 @@ class Search:
     `recent` is the day since when results are the first to matter: where the list is long they are
     asked for along with it, so that they are there if its end does not come in time. `suffices`:
     they, and those without a date, are enough where the server can tell which they are. `codes`:
-    the codes that it asks for alone.
+    the codes that it asks for alone. `reference`: the one Medication that is read by its id.
     """
 
     resource_type: str
@@ -49,6 +49,7 @@ class Search:
     recent: date | None = None
     suffices: bool = False
     codes: frozenset[str] = frozenset()
+    reference: str = ""
 
     @property
     def is_unfiltered(self) -> bool:
@@ -151,6 +152,11 @@ def searches(
         else:
             found.append(Search(resource_type, covers=key))
     return found
+
+
+def reads_of(references: Iterable[str]) -> list[Search]:
+    """What reads these Medications, as entries refer to them; one answer comes for all."""
+    return [Search("Medication", covers="Medication", reference=one) for one in references]
 
 
 def one_by_one(search: Search) -> list[Search]:
