@@ -175,7 +175,7 @@ def _told_by_content(
     kinds = said | unsaid
     known = _COVERS.get(key)
     if known is not None and (not kinds or known.partition(":")[0] in kinds):
-        return dict.fromkeys({known, *(said - {known.partition(":")[0]})}, COMPLETE)
+        return {known: COMPLETE}
     told = _told(sent) if len(kinds) > 1 or "Observation" in kinds else _Told()
     certain = len(kinds) == 1 or told.type in _OF_EVERYTHING
     claims = {kind: COMPLETE if certain or kind in said else _UNTOLD for kind in kinds}
@@ -204,11 +204,11 @@ def _filtered_by(filters: list[tuple[str, str]]) -> Coverage:
     if since is None:
         return _FILTERED
     try:
-        first = date.fromisoformat(since["day"])
-    except ValueError:
+        # One day later, because the server's day may begin at another hour than the site's.
+        first = date.fromisoformat(since["day"]) + timedelta(days=1)
+    except (ValueError, OverflowError):
         return _FILTERED
-    # One day later, because the server's day may begin at another hour than the site's.
-    return msgspec.structs.replace(_FILTERED, since=first + timedelta(days=1))
+    return msgspec.structs.replace(_FILTERED, since=first)
 
 
 class _ToldResource(msgspec.Struct):

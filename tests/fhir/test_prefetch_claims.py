@@ -81,6 +81,13 @@ def test_what_came_along_under_a_key_of_ours_without_saying_so_makes_no_list(
     assert state("Condition", procedures=sent) is NONE
 
 
+def test_a_key_of_ours_is_a_list_of_its_own_type_alone() -> None:
+    both = [entry("Procedure", "match"), entry("Observation", "match")]
+    states = prefetched(procedures=bundle(*both)).retrieval()
+    assert states["Procedure"] is DONE
+    assert states["Observation"] is states["Observation:survey"] is NONE
+
+
 def test_an_include_that_cannot_be_read_makes_no_list_either() -> None:
     broken = entry("Condition", "include") | {"resource": resource("Condition", subject=5)}
     assert state("Condition", procedures=bundle(entry("Procedure"), broken)) is NONE
@@ -209,6 +216,7 @@ def test_a_category_that_is_excluded_or_narrowed_is_not_complete(more: str) -> N
         "date=ge2026-01-01&date=le2026-02-01",
         "date=ge2026-01-01&_lastUpdated=le2026-02-01",
         "date:missing=ge2026-01-01",
+        "date=ge9999-12-31",
     ],
 )
 def test_a_list_that_ends_somewhere_is_not_complete_since_a_day(more: str) -> None:
