@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", default=8080, show_default=True, help="The port to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65_535),
+    default=8080,
+    show_default=True,
+    help="The port to listen on.",
+)
 @click.option("--watch", is_flag=True, help="Take content files over whenever they are saved.")
 def serve(host: str, port: int, *, watch: bool) -> None:
     """Run the CDS Hooks service.
@@ -39,12 +45,19 @@ def serve(host: str, port: int, *, watch: bool) -> None:
     share_counts()  # before the application is imported
     from cds.web.reloading import tell_on_change
     from cds.web.seen.log import configure, log
-    from cds.web.serving import run
+    from cds.web.serving import check_bindable, run
 
     settings = settings_of_site()
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     try:
         check_listening(settings, host)
+        check_bindable(host, port)
+    except SettingsFault as problem:
+        stop(str(problem))
+    except OSError as problem:
+        why = (problem.strerror or "unknown reason").lower()
+        stop(f"{address} cannot be listened at ({why}); choose another --host or --port.")
+    try:
         app = _app(settings, load(settings), address)
         make_ready()  # before the workers are forked, which then share it
     except (SettingsFault, StoreFault) as problem:

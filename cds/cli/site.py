@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from datetime import date, datetime
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from cds.fhir.server import FhirServers
     from cds.settings import Settings
 
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _Command = TypeVar("_Command", bound="Callable[..., None]")
 
 
@@ -34,7 +36,8 @@ class Day(click.ParamType[date]):
         if isinstance(value, date):
             return value
         try:
-            return date.fromisoformat(value)
+            # Python also reads 20260301 and weeks.
+            return date.fromisoformat(value if _DAY.fullmatch(value) else "")
         except ValueError:
             self.fail(f"{value!r} is no calendar date; write it as 2026-03-01.", param, ctx)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _MATCH = (None, "match")
 _TRUNCATED = "the list goes on after what was sent"
+_OTHERS_ONLY = "every entry that came is another patient's"
 _SEARCH_ERROR = "the server reported an error"
 _WORDS_PARTIAL_ISSUES = """
 incomplete suppressed forbidden security login expired unknown throttled timeout transient too-
@@ -88,10 +89,10 @@ class _Claims:
         if self._around is not None:
             self._around.lose(why, kind)
 
-    def cut_off(self, why: str) -> None:
-        """Mark all coverages as lists of which entries may exist that did not come."""
+    def cut_off(self, why: str, kind: str | None = None) -> None:
+        """Mark the coverages of one type (None: all) as lists of which entries may be missing."""
         cut_off = Coverage(Retrieval.CUT_OFF, why, again=True)
-        for name, covered in self._of(None):
+        for name, covered in self._of(kind):
             if rank(cut_off) < rank(covered):
                 self.coverage[name] = cut_off
 
@@ -125,7 +126,7 @@ def collect(parts: Sequence[Part], patient_id: str | None) -> Record:
         refuse_foreign_shapes(kind, chain.from_iterable(run.entries for run in runs))
     refuse_foreign_shapes("Patient", found.patients)
     patient, own_id, addresses = _choose_patient(found, patient_id)
-    entries = _own_entries(found, Subjects(own_id, addresses))
+    entries = _own_entries(found, Subjects(own_id, addresses), asked_for=patient_id is not None)
     coverage: dict[str, Coverage] = {}
     for claims in all_claims:
         for name, covered in claims.coverage.items():
@@ -277,12 +278,22 @@ def _other_patient(reference: str) -> Problem:
     return Problem("other-patient", reference, "it is not this patient's and was not used")
 
 
-def _own_entries(found: _Sorted, subjects: Subjects) -> dict[str, tuple[Entry, ...]]:
+def _own_entries(
+    found: _Sorted, subjects: Subjects, *, asked_for: bool
+) -> dict[str, tuple[Entry, ...]]:
+    """The entries that count; `asked_for`: they came of questions about this one patient."""
     entries: dict[str, tuple[Entry, ...]] = {}
     for kind, runs in found.by_kind.items():
         own: list[Entry] = []
+        mine: dict[int, bool] = {}
         for run in runs:
-            own += _own_of(run, kind, subjects, found)
+            of_run = _own_of(run, kind, subjects, found)
+            own += of_run
+            mine[id(run.claims)] = mine.get(id(run.claims), False) or bool(of_run)
+        for run in runs:
+            # Somebody else's list in the place of this patient's shows nothing of theirs.
+            if asked_for and not mine[id(run.claims)]:
+                run.claims.cut_off(_OTHERS_ONLY, kind)
         entries[kind] = newest(own)
     return entries
 

@@ -14,6 +14,7 @@ class Why(Enum):
     PEER = "the FHIR server's name leads to a network address that may not be called"
     REDIRECT = "the FHIR server redirects elsewhere"
     UNAUTHORIZED = "the FHIR server does not accept the access token"
+    UNSENDABLE = "the access token is none that can be sent"
     FORBIDDEN = "the FHIR server does not allow it"
     NOT_FOUND = "the FHIR server does not have it"
     REFUSED = "the FHIR server does not understand the request"
@@ -30,7 +31,9 @@ class Why(Enum):
     TOO_MANY_REQUESTS = "it would take too many requests"
     TOO_MANY_PAGES = "it has too many pages"
     LOOP = "the FHIR server's pages lead in a circle"
+    STRANGE = "the FHIR server answered with something else than was asked for"
     TRUNCATED = "the FHIR server says that there is more than it sent"
+    UNCLEAR = "the FHIR server does not say clearly whether it sent everything"
     OUTCOME = "the FHIR server says that it left something out"
 
 

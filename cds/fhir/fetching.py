@@ -123,7 +123,8 @@ class Fetching:
         self._patient_id = patient_id
         if servers.by_category or connection.is_known(BY_CATEGORY):
             wanted = by_categories(wanted)
-        self._top = [Reading(one) for one in wanted]
+        self._top = [Reading(one) for one in wanted if not one.reference]
+        self._references = [one.reference for one in wanted if one.reference]
         for reading in self._top:
             if reading.search.resource_type in servers.not_kept:
                 reading.progress.not_kept = True
@@ -142,6 +143,8 @@ class Fetching:
             self._submit(pool, self._batch, *open_ones)
         else:
             self._waiting.extend(open_ones)
+        for medication in self._connection.medications_of(self._references):
+            self._read_medication(medication)
         while True:
             self._begin(pool, deadline, session)
             if not self._under_way:
@@ -297,7 +300,10 @@ class Fetching:
     def _medications(self) -> list[Fetched]:
         """One answer for all Medications that were read by themselves."""
         if not self._reads:
-            return []
+            elsewhere = Search("Medication", covers="Medication")
+            why = Why.OUTSIDE  # every one that was asked for is another server's
+            answer = Fetched(elsewhere, Retrieval.NOT_RETRIEVED, (), why)
+            return [answer] if self._references else []
         reads = [one.progress.fetched(Why.DEADLINE) for one in self._reads.values()]
         missing = next((one.why for one in reads if one.why is not None), None)
         if missing is None and self._reads_left_out:
@@ -313,10 +319,14 @@ def _what_is_missing(pages: Sequence[Page]) -> Why | None:
     """Why a search that ended is incomplete all the same."""
     if any(page.left_out for page in pages):
         return Why.OUTCOME
+    if any(page.strange for page in pages):
+        return Why.STRANGE
     ids = [one for page in pages for one in page.ids]
     came = len({one for one in ids if one}) + ids.count("")
     total = max((page.total for page in pages if page.total is not None), default=0)
-    return Why.TRUNCATED if total > came else None
+    if total > came:
+        return Why.TRUNCATED
+    return Why.UNCLEAR if any(page.unclear for page in pages) else None
 
 
 def _answers(reading: Reading) -> list[Fetched]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import socket
 import threading
 import time
@@ -40,6 +41,7 @@ _PAUSES = (0.1, 0.3)  # before the second and third try, where the server names 
 _BUSY = frozenset({429, 502, 503, 504})
 # Small pieces: whatever the version of urllib3, one packed piece unpacks to 16 MB at most.
 _PIECE = 1 << 14
+_TOKEN = re.compile(r"[!-~]+", re.ASCII)  # what a header can carry, and no second line of it
 _REFUSALS = {401: Why.UNAUTHORIZED, 403: Why.FORBIDDEN, 404: Why.NOT_FOUND, 410: Why.NOT_FOUND}
 
 
@@ -253,6 +255,8 @@ class GuardedSession(requests.Session):
         request.headers["Accept-Encoding"] = "gzip"
         request.headers.pop("Authorization", None)
         if self._token is not None:
+            if not _TOKEN.fullmatch(self._token):
+                raise FhirFault(Why.UNSENDABLE)
             request.headers["Authorization"] = f"Bearer {self._token}"
         return self._persist(request)
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from cds.fhir.faults import FhirFault, Why
+from cds.fhir.search import searched_type
 
 # Issue types that mean, even as a warning, that something may have been withheld.
 _WITHHELD = frozenset(
@@ -78,6 +79,7 @@ class _DatedEntry(msgspec.Struct):
 
 class _Frame(msgspec.Struct):
     resource_type: Any = msgspec.field(default=None, name="resourceType")
+    type: Any = None
     total: Any = None
     link: Any = None
     entry: list[msgspec.Raw] | None = None
@@ -89,7 +91,8 @@ class Page:
 
     `ids` names the matches ("" stands for each that has none). `medications` are the references
     to Medications, `included` the ids of the Medications that came along. `strange`: it holds
-    matches of another type, or says itself that it is about another.
+    matches of another type, or says itself that it is about another. `unclear`: what it says of its
+    number of matches, or of a next page, cannot be read.
     """
 
     ids: tuple[str, ...]
@@ -99,6 +102,7 @@ class Page:
     medications: tuple[str, ...] = ()
     included: tuple[str, ...] = ()
     strange: bool = False
+    unclear: bool = False
 
 
 _T = TypeVar("_T")
@@ -112,22 +116,25 @@ def read_page(body: bytes, resource_type: str) -> Page:
     """Read one answer to a search for `resource_type`.
 
     Raises:
-        FhirFault: NOT_FHIR (no JSON, no Bundle), or OUTCOME where only an OperationOutcome came.
+        FhirFault: NOT_FHIR (no JSON, no Bundle, none that answers a search), or OUTCOME where only
+            an OperationOutcome came.
     """
     frame = _decoded(_frame, body)
     if frame is not None and frame.resource_type == "OperationOutcome":
         raise FhirFault(Why.OUTCOME)
-    if frame is None or frame.resource_type != "Bundle":
+    if frame is None or (frame.resource_type, frame.type) != ("Bundle", "searchset"):
         raise FhirFault(Why.NOT_FHIR)
     entries = [found for raw in frame.entry or () if (found := _decoded(_entry, raw)) is not None]
     resources = [(entry.resource, _mode(entry)) for entry in entries if entry.resource is not None]
     matches = [
         one for one, mode in resources if one.resource_type == resource_type and mode != "include"
     ]
+    total = _total(frame.total)
+    next_url = _next_url(frame.link)
     return Page(
         ids=tuple(one.id if isinstance(one.id, str) else "" for one in matches),
-        total=frame.total if isinstance(frame.total, int) else None,
-        next_url=_next_url(frame.link),
+        total=total,
+        next_url=next_url,
         left_out=any(
             _leaves_out(one.issue)
             for one, _ in resources
@@ -141,6 +148,8 @@ def read_page(body: bytes, resource_type: str) -> Page:
         ),
         strange=_is_strange(frame.link, resource_type)
         or any(_is_other(one, mode, resource_type) for one, mode in resources),
+        unclear=(total is None and frame.total is not None)
+        or (next_url is None and _may_go_on(frame.link)),
     )
 
 
@@ -154,10 +163,10 @@ def _is_other(resource: _Resource, mode: object, searched: str) -> bool:
 def _is_strange(links: object, searched: str) -> bool:
     """Whether the page's own address ends in the name of another type."""
     for link in _dicts(links):
-        if link.get("relation") == "self":
-            name = str(link.get("url")).partition("?")[0].rstrip("/").rpartition("/")[2]
-            if name.isalpha() and name[0].isupper() and name != searched:
-                return True
+        url = link.get("url") if link.get("relation") == "self" else None
+        named = searched_type(url.partition("?")[0]) if isinstance(url, str) else ""
+        if named not in {"", searched}:
+            return True
     return False
 
 
@@ -248,11 +257,28 @@ def _dicts(value: object) -> list[dict[str, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
+def _total(value: object) -> int | None:
+    """How many matches there are; None where it does not say, or nobody can read it."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        return None
+    return value
+
+
 def _next_url(links: object) -> str | None:
     for link in _dicts(links):
         if link.get("relation") == "next" and isinstance(link.get("url"), str):
-            return str(link["url"])
+            return link["url"] or None
     return None
+
+
+def _may_go_on(links: object) -> bool:
+    """Whether links without a readable next one may hide it all the same."""
+    if links is None:
+        return False
+    if not isinstance(links, list) or len(_dicts(links)) < len(links):
+        return True
+    relations = [link.get("relation") for link in _dicts(links)]
+    return any(one == "next" or not isinstance(one, str | None) for one in relations)
 
 
 def _leaves_out(issues: object) -> bool:

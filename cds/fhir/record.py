@@ -10,7 +10,16 @@ from cds.fhir.collecting import Part, collect
 from cds.fhir.decode import Document, Whole, read_document, read_entries
 from cds.fhir.prefetch import claims_of, claims_of_nothing
 from cds.fhir.resources import Patient
-from cds.fhir.retrieved import COMPLETE, KINDS, Coverage, Record, merge, missing
+from cds.fhir.retrieved import (
+    COMPLETE,
+    KINDS,
+    Coverage,
+    Record,
+    is_lacking,
+    merge,
+    missing,
+    unread_medications,
+)
 from cds.fhir.unusable import UnusableInput, WrongVersion
 
 if TYPE_CHECKING:
@@ -23,12 +32,14 @@ __all__ = [
     "UnusableInput",
     "Whole",
     "WrongVersion",
+    "is_lacking",
     "merge",
     "missing",
     "record_from_bundle",
     "record_from_fetched",
     "record_from_prefetch",
     "record_from_resources",
+    "unread_medications",
 ]
 
 _BOM = b"\xef\xbb\xbf"
@@ -97,7 +108,8 @@ def record_from_prefetch(prefetch: Mapping[str, Raw | Whole | None], patient_id:
         if document.kind == "Patient" and _is_someone_else(document, patient_id):
             message = "the prefetched Patient is not the one that context.patientId names."
             raise UnusableInput(message)
-        parts.append(Part((document,), claims_of(key, document)))
+        claims = claims_of(key, document, patient_id, value)
+        parts.append(Part((document,), claims))
     return collect(parts, patient_id)
 
 

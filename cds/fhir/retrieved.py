@@ -15,16 +15,18 @@ from cds.fhir.resources import (
     Entry,
     Medication,
     MedicationAdministration,
+    MedicationEntry,
     MedicationRequest,
     MedicationStatement,
     Observation,
     Procedure,
 )
-from cds.fhir.search import OLDER
+from cds.fhir.search import MEDICATION_TYPES, OLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from cds.fhir.resources import Reference
     from cds.fhir.search import Fetched
 
 OBSERVATION_CATEGORIES = ("laboratory", "vital-signs", "exam", "survey", "social-history")
@@ -130,7 +132,16 @@ class Record(msgspec.Struct, frozen=True):
 
     def all_problems(self) -> tuple[Problem, ...]:
         """Every problem of the record: single entries first, then what was not read."""
-        return (*self.problems, *self._gaps())
+        return (*self.problems, *self._nameless(), *self._gaps())
+
+    def _nameless(self) -> Iterable[Problem]:
+        """The entries of which nobody knows the drug, because its Medication is not there."""
+        covered = self.coverage.get("Medication", COMPLETE)
+        why = f": {covered.why}" if covered.why else ""
+        for entry, reference in _without_product(self):
+            if not reference.display:
+                says = f"its Medication could not be read{why}"
+                yield Problem("not-read", reference_of(entry), says)
 
     def _gaps(self) -> Iterable[Problem]:
         for name in NEEDED:
@@ -159,6 +170,33 @@ def missing(record: Record) -> frozenset[str]:
     if record.patient is None:
         wanted.add("Patient")
     return frozenset(wanted)
+
+
+def unread_medications(record: Record) -> list[str]:
+    """The Medications that entries refer to and that did not come along, each once."""
+    found = (reference.reference for _, reference in _without_product(record))
+    return list(dict.fromkeys(one for one in found if one))
+
+
+def is_lacking(record: Record) -> bool:
+    """Whether asking a server may add to the record."""
+    return bool(missing(record) or unread_medications(record))
+
+
+def _without_product(record: Record) -> Iterable[tuple[Entry, Reference]]:
+    """The medication entries that only a reference names, which leads nowhere in the record."""
+    for kind in MEDICATION_TYPES:
+        for entry in record.entries.get(kind, ()):
+            resource = entry.resource
+            assert isinstance(resource, MedicationEntry)  # noqa: S101 - these types alone
+            reference = resource.medication_reference
+            if reference is None or resource.medication_codeable_concept is not None:
+                continue
+            text = reference.reference or "#"
+            short = "/".join(text.partition("/_history/")[0].rsplit("/", 2)[-2:])
+            contained = text.startswith("#")
+            if not contained and record.medications.keys().isdisjoint((text, short)):
+                yield entry, reference
 
 
 def _may_come(covered: Coverage) -> bool:

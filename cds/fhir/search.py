@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ NARROWING = ("date", "combo-code")
 """The search parameters for Observation without which a list cannot be asked for in part."""
 _ZONES = timedelta(days=2)
 _LONGEST_LIST = 1_500
+_TYPE = re.compile(r"([A-Z][a-z]+)+")
 FIRST = ("Patient", "Condition")
 """What decides whether anything else needs to be asked."""
 
@@ -38,7 +40,7 @@ class Search:
     `recent` is the day since when results are the first to matter: where the list is long they are
     asked for along with it, so that they are there if its end does not come in time. `suffices`:
     they, and those without a date, are enough where the server can tell which they are. `codes`:
-    the codes that it asks for alone.
+    the codes that it asks for alone. `reference`: the one Medication that is read by its id.
     """
 
     resource_type: str
@@ -47,6 +49,7 @@ class Search:
     recent: date | None = None
     suffices: bool = False
     codes: frozenset[str] = frozenset()
+    reference: str = ""
 
     @property
     def is_unfiltered(self) -> bool:
@@ -121,6 +124,12 @@ class Progress:
         return Fetched(self.search, state, (), why)
 
 
+def searched_type(path: str) -> str:
+    """The resource type that a search's address (without its parameters) names; '' for none."""
+    name = path.rstrip("/").removesuffix("/_search").rpartition("/")[2]
+    return name if _TYPE.fullmatch(name) else ""
+
+
 def searches(
     wanted: Collection[str], *, recent: date | None = None, suffices: bool = False
 ) -> list[Search]:
@@ -143,6 +152,11 @@ def searches(
         else:
             found.append(Search(resource_type, covers=key))
     return found
+
+
+def reads_of(references: Iterable[str]) -> list[Search]:
+    """What reads these Medications, as entries refer to them; one answer comes for all."""
+    return [Search("Medication", covers="Medication", reference=one) for one in references]
 
 
 def one_by_one(search: Search) -> list[Search]:

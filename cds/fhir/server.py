@@ -262,7 +262,8 @@ class FhirConnection:
         The answers stand in the order of `wanted`. Where the one search for all Observations is
         refused or falls short, those for its categories follow it; where a server does not know
         categories, one answer for all follows. Medications that MedicationRequests and the like
-        refer to are the last answer, read one by one where the server does not include them.
+        refer to are the last answer, read one by one where the server does not include them, and so
+        are those that are wanted by themselves.
         """
         if not _FHIR_ID.fullmatch(patient_id):
             return [Fetched(one, Retrieval.NOT_RETRIEVED, (), Why.BAD_ADDRESS) for one in wanted]
@@ -323,10 +324,15 @@ class FhirConnection:
     def not_included(self, pages: Sequence[Page]) -> list[str]:
         """Ids of this server's Medications that are referred to but did not come along."""
         came = {one for page in pages for one in page.included}
+        wanted = self.medications_of(one for page in pages for one in page.medications)
+        return [one for one in wanted if one not in came]
+
+    def medications_of(self, references: Iterable[str]) -> list[str]:
+        """Ids of the Medications that references name on this server, each once."""
         wanted: dict[str, None] = {}
-        for reference in (one for page in pages for one in page.medications):
+        for reference in references:
             found = _MEDICATION.fullmatch(reference)
-            if found and found["id"] not in came and self._is_ours(found["base"]):
+            if found and self._is_ours(found["base"]):
                 wanted[found["id"]] = None
         return list(wanted)
 

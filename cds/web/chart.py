@@ -22,10 +22,10 @@ from cds.engine.medication import Medication
 from cds.engine.procedure import ProcedureDone
 from cds.fhir.facts import facts_from
 from cds.fhir.fetching import NOT_TOLD
-from cds.fhir.record import Record, merge, missing, record_from_fetched
+from cds.fhir.record import Record, merge, missing, record_from_fetched, unread_medications
 from cds.fhir.resources import Observation
 from cds.fhir.retrieved import Coverage, with_older
-from cds.fhir.search import FIRST, MEDICATION_TYPES, only_coded, searches
+from cds.fhir.search import FIRST, MEDICATION_TYPES, only_coded, reads_of, searches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -80,7 +80,8 @@ def completed_chart(
 ) -> Record:
     """The record with what it lacks, as far as the server gives it.
 
-    The Patient and the Conditions come first. Where they rule out every trial's target diagnosis,
+    The Patient and the Conditions come first; Medications that prefetched entries only refer to are
+    read with the rest. Where they rule out every trial's target diagnosis,
     or there is no Patient to evaluate, nothing else is asked, and the record says so. With
     `near_days` only cards are wanted: nothing more is asked either for a trial that fails already
     and will for longer than so many days.
@@ -90,14 +91,16 @@ def completed_chart(
     """
     record = _with(record, fetch, searches(missing(record).intersection(FIRST)))
     rest = missing(record).difference(FIRST)
-    if not rest:
+    products = unread_medications(record)
+    if not rest and not products:
         return record
     need = needed(record, content, asked, near_days)
     if need.settled is not None:
         coverage = {**record.coverage, **dict.fromkeys(rest, need.settled)}
         return msgspec.structs.replace(record, coverage=coverage)
     wanted = searches(rest, recent=need.recent, suffices=True)
-    record = _with(record, fetch, sorted(wanted, key=need.rank))
+    wanted.sort(key=need.rank)
+    record = _with(record, fetch, [*wanted, *reads_of(products)])
     return _with_older(record, fetch, need.labs, content, asked)
 
 
@@ -164,7 +167,10 @@ def needed(record: Record, content: Content, asked: Evaluation, near_days: int |
         judged += trial.criteria
         undecided += [one for one in trial.criteria if near_days is None or one.id == head.target]
     waiting = Counter(name for one in undecided for name in set(asks_about(one.form)))
-    if near_days is not None and missing(record).difference(FIRST).isdisjoint(waiting):
+    may_come = missing(record).difference(FIRST)
+    if unread_medications(record):
+        may_come = may_come.union(_LISTS)
+    if near_days is not None and may_come.isdisjoint(waiting):
         return Need(settled=_SETTLED)
     labs = tuple(dict.fromkeys(lab for one in judged for lab in _labs(one.form)))
     return Need(waiting, _recent(undecided, asked), labs=labs)

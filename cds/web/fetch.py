@@ -8,7 +8,7 @@ import msgspec
 
 from cds.core.facts import Retrieval
 from cds.fhir.outbound import Limits
-from cds.fhir.record import UnusableInput, missing
+from cds.fhir.record import UnusableInput, is_lacking
 from cds.fhir.retrieved import Coverage
 from cds.fhir.server import FhirServers, OneCall
 from cds.web.chart import completed_chart
@@ -100,7 +100,7 @@ def completed(  # noqa: PLR0913 - what one hook call knows
         Refused: 400 where the server's answers are no FHIR R4, 503 where too many calls wait.
     """
     record = without_lists(record, not_kept)
-    if call is None or not missing(record):
+    if call is None or not is_lacking(record):
         return record
 
     def fetch(wanted: Sequence[Search]) -> list[Fetched]:

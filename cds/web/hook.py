@@ -250,8 +250,13 @@ class HookService:
             )
             fetching.note(rounds=len(listening.rounds))
         if record.patient is None:
-            says = "The Patient is neither in prefetch nor can it be fetched; send it as prefetch."
-            raise Refused(412, says)
+            covered = record.coverage.get("Patient")
+            why = (
+                covered.why if covered is not None else "no FHIR server is named that may be asked"
+            )
+            note(reason=why)
+            says = f"The Patient is neither in prefetch nor can it be fetched ({why}); send it as "
+            raise Refused(412, f"{says}prefetch.")
         return record
 
     def _held(

@@ -12,6 +12,7 @@ SERVICE = "trial-eligibility"
 HOOK = "patient-view"
 _UUID = re.compile(r"(urn:uuid:)?[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _GRANULAR = re.compile(rb"\bObservation\.[a-z]+\?", re.ASCII)
+_BOM = b"\xef\xbb\xbf"
 _FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 
@@ -91,11 +92,17 @@ def read_request(body: bytes, *, max_resources: int) -> HookRequest:
         says = f"More than {max_resources} resources at once; send fewer in prefetch."
         raise Refused(413, says)
     try:
-        request = _decoder.decode(body)
+        request = _decoder.decode(body.removeprefix(_BOM))
     except msgspec.ValidationError as problem:
         raise Refused(400, f"The request breaks the CDS Hooks specification: {problem}.") from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise Refused(400, "The request body is not JSON; send one JSON object.") from None
+    for name, raw in (
+        ("userId", request.context.user_id),
+        ("encounterId", request.context.encounter_id),
+    ):
+        if not _is_utf_8(raw):
+            raise Refused(400, f"context.{name} is not in UTF-8; send JSON in UTF-8.")
     if request.hook != HOOK:
         raise Refused(400, f"This service answers the hook '{HOOK}' only; send hook: '{HOOK}'.")
     if not _UUID.fullmatch(request.hook_instance):
@@ -105,3 +112,12 @@ def read_request(body: bytes, *, max_resources: int) -> HookRequest:
             400, "context.patientId is no FHIR id; send the id alone, without 'Patient/'."
         )
     return request
+
+
+def _is_utf_8(raw: msgspec.Raw) -> bool:
+    """Whether a value that stays undecoded for now can be decoded later."""
+    try:
+        bytes(raw).decode()
+    except UnicodeDecodeError:
+        return False
+    return True

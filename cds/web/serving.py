@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _GRACE_SECONDS = 30
 _SPARE = 8
+_PORTS = 1 << 16
 _M_ARENA_MAX = -8  # of mallopt, as glibc's malloc.h has it
 
 
@@ -80,6 +81,9 @@ def run(  # noqa: PLR0913 - each is one switch, by keyword
             "graceful_timeout": _GRACE_SECONDS,
             "timeout": 60,
             "keepalive": 5,
+            # No header of a caller says where this service lies; its addresses are the settings'.
+            "forwarded_allow_ips": "",
+            "forwarder_headers": "",
             "accesslog": None,  # a request line may name a patient
             "errorlog": "-",
             "logger_class": ServerLog,
@@ -103,22 +107,34 @@ def _share_one_heap() -> None:
         mallopt(_M_ARENA_MAX, 1)
 
 
+def check_bindable(host: str, port: int) -> None:
+    """Find out whether calls can be waited for there.
+
+    Raises:
+        OSError: somebody does already, it is not allowed, or the host is none of this machine's.
+    """
+    with socket.socket(_family(host), socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
 def free_port(host: str, port: int) -> int:
     """`port` if nobody listens there, else the next free one.
 
     Raises:
         OSError: a hundred ports in a row are busy, or the host is none of this machine's.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for candidate in range(port, port + 100):
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, candidate))
-            except OSError as problem:
-                if problem.errno != errno.EADDRINUSE:
-                    raise
-                continue
+    for candidate in range(port, min(port + 100, _PORTS)):
+        try:
+            check_bindable(host, candidate)
+        except OSError as problem:
+            if problem.errno != errno.EADDRINUSE:
+                raise
+        else:
             return candidate
     message = f"no port from {port} to {port + 99} is free"
     raise OSError(message)

@@ -427,7 +427,8 @@ def test_unfiltered_observations_cover_every_category() -> None:
         "code": {},
         "subject": {"reference": "Patient/p1"},
     }
-    states = prefetched(observations=bundle(observation)).retrieval()
+    link = [{"relation": "self", "url": "https://ehr/fhir/Observation?patient=p1"}]
+    states = prefetched(observations=bundle(observation, link=link)).retrieval()
     assert states["Observation"] is DONE
     assert states["Observation:survey"] is DONE
 
@@ -506,6 +507,37 @@ def test_another_patient_in_prefetch_is_refused() -> None:
 def test_another_patients_resource_in_a_list_is_reported() -> None:
     record = prefetched(patient=WHO, conditions=bundle(CONDITION, WHO | {"id": "p2"}))
     assert [p.reference for p in record.problems] == ["Patient/p2"]
+
+
+THEIRS = CONDITION | {"id": "c2", "subject": {"reference": "Patient/p2"}}
+
+
+def test_a_list_of_another_patient_alone_shows_nothing_of_this_one() -> None:
+    record = prefetched(patient=WHO, conditions=bundle(THEIRS, THEIRS | {"id": "c3"}))
+    assert record.covered("Condition").state is CUT
+    assert "Condition" in missing(record)
+    assert kinds(record).count("other-patient") == 2
+    assert "incomplete" in kinds(record)
+    mixed = prefetched(conditions=bundle(THEIRS, CONDITION))
+    assert mixed.covered("Condition").state is DONE
+    assert prefetched(conditions=bundle()).covered("Condition").state is DONE
+
+
+def test_another_list_of_the_type_makes_up_for_it() -> None:
+    record = prefetched(conditions=bundle(CONDITION), encounter=bundle(THEIRS))
+    assert record.covered("Condition").state is DONE
+
+
+def test_a_server_that_answers_with_another_patients_list_has_shown_nothing() -> None:
+    answers = [Fetched(Search("Condition"), DONE, (json.dumps(bundle(THEIRS)).encode(),))]
+    assert record_from_fetched(answers, "p1").covered("Condition").state is CUT
+    pages = [json.dumps(bundle(one)).encode() for one in (THEIRS, CONDITION)]
+    answers = [Fetched(Search("Condition"), DONE, tuple(pages))]
+    assert record_from_fetched(answers, "p1").covered("Condition").state is DONE
+
+
+def test_a_file_is_the_whole_record_whatever_else_lies_in_it() -> None:
+    assert read(WHO, THEIRS).covered("Condition").state is DONE
 
 
 def test_a_prefetch_value_that_is_no_fhir_is_refused_by_its_key() -> None:

@@ -26,6 +26,7 @@ from cds.fhir.breaker import Breaker
 from cds.fhir.faults import FhirFault, Why
 from cds.fhir.outbound import Deadline, Limits, PooledAdapter
 from cds.fhir.pages import kept_types, read_page, takes_batches
+from cds.fhir.record import record_from_fetched
 from cds.fhir.search import Search, searches
 from cds.fhir.server import FhirConnection, FhirServers, fetch_missing
 from cds.web.fhir_endpoint import serving
@@ -238,6 +239,15 @@ def test_the_token_goes_to_its_own_base_only_even_when_calls_cross(stack: ExitSt
         "a": {b"Authorization: Bearer token-a"},
         "b": {b"Authorization: Bearer token-b"},
     }
+
+
+@pytest.mark.parametrize("token", ["abc\n", "a\r\nX: y", "a€", "ü", "a b", "", "\x00"])
+def test_a_token_that_cannot_stand_in_a_header_is_not_sent(stack: ExitStack, token: str) -> None:
+    seen: list[bytes] = []
+    connection = connected(stack, lambda _, data: seen.append(data), token=token)
+    (came,) = connection.fetch("p1", CONDITIONS)
+    assert (came.state, came.why) == (Retrieval.NOT_RETRIEVED, Why.UNSENDABLE)
+    assert seen == []
 
 
 def test_without_a_token_nothing_is_sent_in_its_place(
@@ -540,7 +550,8 @@ def test_outcomes_among_the_entries_are_read_for_what_was_held_back(
     issue: object, *, left_out: bool
 ) -> None:
     outcome = {"resourceType": "OperationOutcome", "issue": [issue]}
-    bundle = {"resourceType": "Bundle", "entry": [{"resource": outcome}, None, 3, {}]}
+    entries = [{"resource": outcome}, None, 3, {}]
+    bundle = {"resourceType": "Bundle", "type": "searchset", "entry": entries}
     assert read_page(json.dumps(bundle).encode(), "Condition").left_out is left_out
 
 
@@ -554,11 +565,87 @@ def test_answers_that_are_no_fhir_are_said_to_be_none(body: bytes) -> None:
             read()
 
 
+CONDITION = {"resourceType": "Condition", "id": "c1"}
+NEXT = "http://x/fhir/Condition?page=2"
+
+
+def condition_answer(**fields: Any) -> dict[str, Any]:
+    """An answer of one Condition; `...` leaves a field out."""
+    bundle = {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": CONDITION}]}
+    return {name: value for name, value in (bundle | fields).items() if value is not ...}
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"link": {"relation": "next", "url": NEXT}}, Why.UNCLEAR),
+        ({"link": [{"relation": "next"}]}, Why.UNCLEAR),
+        ({"link": [{"relation": "next", "url": None}]}, Why.UNCLEAR),
+        ({"link": [{"relation": "next", "url": ""}]}, Why.UNCLEAR),
+        ({"link": [{"relation": ["next"], "url": NEXT}]}, Why.UNCLEAR),
+        ({"link": ["next"]}, Why.UNCLEAR),
+        ({"link": 5}, Why.UNCLEAR),
+        ({"total": "2"}, Why.UNCLEAR),
+        ({"total": "1"}, Why.UNCLEAR),
+        ({"total": 2.5}, Why.UNCLEAR),
+        ({"total": -1}, Why.UNCLEAR),
+        ({"total": 1.0}, Why.UNCLEAR),
+        ({"total": True}, Why.UNCLEAR),
+        ({"total": [1]}, Why.UNCLEAR),
+        ({"entry": [{"resource": {"resourceType": "Observation"}}]}, Why.STRANGE),
+        ({"entry": [{"resource": {"resourceType": "Encounter"}}], "total": 1}, Why.STRANGE),
+        (
+            {
+                "entry": [],
+                "link": [{"relation": "self", "url": "http://x/fhir/Observation?patient=p1"}],
+            },
+            Why.STRANGE,
+        ),
+        (
+            {"entry": [], "link": [{"relation": "self", "url": "http://x/Observation/_search"}]},
+            Why.STRANGE,
+        ),
+        ({"entry": ..., "type": "history"}, Why.NOT_FHIR),
+        ({"entry": ..., "type": "transaction-response"}, Why.NOT_FHIR),
+        ({"entry": ..., "type": "collection"}, Why.NOT_FHIR),
+        ({"entry": ..., "type": 5}, Why.NOT_FHIR),
+        ({"entry": ..., "type": ...}, Why.NOT_FHIR),
+    ],
+)
+def test_an_answer_that_does_not_show_that_it_is_whole_proves_nothing_absent(
+    stack: ExitStack, fields: dict[str, Any], why: Why
+) -> None:
+    body = json.dumps(condition_answer(**fields)).encode()
+    (came,) = connected(stack, lambda peer, _: peer.sendall(answer(body))).fetch("p1", CONDITIONS)
+    assert came.state in {Retrieval.CUT_OFF, Retrieval.NOT_RETRIEVED}
+    assert came.why is why
+    record = record_from_fetched([came], "p1")
+    assert record.covered("Condition").state is came.state
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"total": 1, "link": None},
+        {"total": None, "link": []},
+        {"link": [{"relation": "self", "url": "http://x/fhir/Condition/_search?patient=p1"}]},
+        {"link": [{"relation": "self"}, {"url": NEXT}]},
+    ],
+)
+def test_an_answer_without_a_total_or_links_can_be_whole(
+    stack: ExitStack, fields: dict[str, Any]
+) -> None:
+    body = json.dumps(condition_answer(**fields)).encode()
+    (came,) = connected(stack, lambda peer, _: peer.sendall(answer(body))).fetch("p1", CONDITIONS)
+    assert (came.state, came.why) == (Retrieval.COMPLETE, None)
+
+
 @pytest.mark.parametrize("odd", [{}, [], 7, None, {"a": [1]}])
 def test_types_and_modes_of_any_kind_are_taken_for_strange_ones(odd: object) -> None:
     entries = [{"resource": {"resourceType": odd, "id": odd}, "search": {"mode": odd}}]
     link = [{"relation": "self", "url": odd}]
-    bundle = {"resourceType": "Bundle", "entry": entries, "link": link}
+    bundle = {"resourceType": "Bundle", "type": "searchset", "entry": entries, "link": link}
     assert read_page(json.dumps(bundle).encode(), "Condition").strange
     rest = [{"resource": [{"type": odd}], "interaction": [{"code": odd}]}]
     statement = json.dumps({"resourceType": "CapabilityStatement", "rest": rest}).encode()

@@ -161,7 +161,9 @@ def read_story(name: str) -> Story:
     if products:
         drugs["entry"] = [*drugs.get("entry", []), *products]
     # One Bundle of every category under a key of the site's own, or nothing under each of ours.
-    observations: Json = {"observations": searchset(*of("Observation"))}
+    asked = f"https://ehr.example.org/r4/Observation?patient={told['patient']}"
+    link = [{"relation": "self", "url": asked}]
+    observations: Json = {"observations": searchset(*of("Observation")) | {"link": link}}
     if not of("Observation"):
         observations = dict.fromkeys(("labs", "vitals", "exam", "survey", "social"))
     patient = next(p for p in of("Patient") if p["id"] == told["patient"])

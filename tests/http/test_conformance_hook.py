@@ -337,10 +337,13 @@ def test_the_patient_neither_sent_nor_reachable_is_412(server: Any, story: Any) 
 
 
 def test_another_patients_entries_do_not_count(server: Any, story: Any) -> None:
+    """And a list of nothing else is none of this patient's, which is said."""
     theirs = copy.deepcopy(story.prefetch["conditions"])
     for entry in theirs["entry"]:
         entry["resource"]["subject"] = {"reference": "Patient/somebody-else"}
-    assert cards(server.fire(story.request(conditions=theirs))) == []
+    (card,) = cards(server.fire(story.request(conditions=theirs)))
+    assert "could not be read" in card["summary"]
+    assert "extension" not in card
 
 
 # The response

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 ASSESSMENT = "org.trial-cds.assessment"
-SEARCHED = "https://epic.example.org/api/FHIR/R4/MedicationRequest?patient=x"
+SEARCHED = "https://epic.example.org/api/FHIR/R4/MedicationRequest?patient="
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,8 @@ def epic_request(story: Any) -> Json:
         "-patient": prefetch["patient"],
         "problems": prefetch["conditions"],
         "-obs": copy.deepcopy(prefetch["observations"]),
-        "-medreq": prefetch["medreq"] | {"link": [{"relation": "self", "url": SEARCHED}]},
+        "-medreq": prefetch["medreq"]
+        | {"link": [{"relation": "self", "url": f"{SEARCHED}{story.patient}"}]},
         "medstmt": prefetch["medstmt"],
         "procedures": no_results(),
         "-user": {"resourceType": "Practitioner", "id": "eM5CWtq15N0WJeuCet5bJlQ3"},

@@ -70,6 +70,23 @@ def test_a_chart_cut_into_prefetch_keys_says_what_the_file_says(  # noqa: PLR091
     assert changes(assessed(chart), _assessed(record, content, chart)) == {}
 
 
+def _without_strangers(chart: Any) -> Any:
+    """The chart without lists that hold nothing of its patient: they are not known to be empty."""
+    mine = f"Patient/{chart.patient}"
+
+    def is_own(entry: Any) -> bool:
+        resource = entry.get("resource", {})
+        return str(resource.get("subject", {}).get("reference", mine)).endswith(mine)
+
+    own = {kind for kind in _KINDS if any(map(is_own, _of_kind(chart, kind)))}
+    kept = [
+        entry
+        for entry in chart.entries
+        if (kind := entry.get("resource", {}).get("resourceType")) not in _KINDS or kind in own
+    ]
+    return chart.having(kept)
+
+
 @_few
 @given(data=st.data())
 def test_a_chart_on_several_pages_says_what_the_file_says(  # noqa: PLR0913 - fixtures
@@ -80,7 +97,7 @@ def test_a_chart_on_several_pages_says_what_the_file_says(  # noqa: PLR0913 - fi
     changes: Callable[..., Any],
     bundled: Callable[..., bytes],
 ) -> None:
-    chart = data.draw(charts)
+    chart = _without_strangers(data.draw(charts))
     patient = bundled(_of_kind(chart, "Patient"))
     fetched = [Fetched(Search("Patient"), Retrieval.COMPLETE, (patient,))]
     for kind in (*_KINDS, "Medication"):

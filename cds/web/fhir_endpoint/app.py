@@ -128,7 +128,7 @@ def _body(path: str) -> Json:
         raise Refused(415, "This server reads JSON: application/fhir+json.")
     try:
         return _DECODER.decode(request.get_data())
-    except msgspec.DecodeError as problem:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise Refused(400, "The body is not JSON.") from problem
 
 

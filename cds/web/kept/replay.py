@@ -16,7 +16,7 @@ from cds.engine.evaluate import decide_target, determine, target_alone
 from cds.fhir.facts import facts_from
 from cds.fhir.record import (
     UnusableInput,
-    missing,
+    is_lacking,
     record_from_bundle,
     record_from_prefetch,
 )
@@ -71,7 +71,7 @@ def read_records(data: bytes) -> list[DecisionRecord]:
             elif "call" not in kind:
                 message = f"line {number} is no decision record"
                 raise ReplayFault(message)
-        except msgspec.DecodeError as problem:
+        except (msgspec.DecodeError, UnicodeDecodeError) as problem:
             message = f"line {number} is no decision record: {problem}"
             raise ReplayFault(message) from None
     if not found:
@@ -91,7 +91,7 @@ def read_input(data: bytes, record: DecisionRecord) -> Input | bytes:
         if "hook" not in members:
             return data
         request = read_request(data, max_resources=_MOST_RESOURCES)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         message = "it is no JSON object; give the hook request, or a FHIR Bundle"
         raise ReplayFault(message) from None
     except Refused as problem:
@@ -153,7 +153,7 @@ def _read(chart: Input | bytes, content: Content, asked: Evaluation) -> Record:
         return record_from_bundle(chart)
     record = record_from_prefetch(chart.prefetch, chart.patient)
     record = without_lists(record, frozenset(chart.not_kept))
-    if chart.asked and missing(record):
+    if chart.asked and is_lacking(record):
         telling = Telling(chart.heard)
         record = completed_chart(record, telling.fetch, content, asked, chart.near_days)
     if record.patient is None:
