@@ -51,7 +51,7 @@ def _meant(
     """What an entry says, by its codes, else by its words and its category."""
     marks, recognised = _marks(code, category, terminology)
     display = shown((code,), "a procedure without a name")
-    return Meant(display, marks, frozenset(marks), recognised)
+    return Meant.of(display, marks, recognised=recognised)
 
 
 def _marks(
@@ -91,4 +91,5 @@ def _procedure(
         running=resource.status == "in-progress" and done.end is None and not done.lost,
         doubtful=resource.status not in _DONE,
         concepts=meant.concepts,
+        uncertain=meant.uncertain,
     )
