@@ -157,7 +157,7 @@ def _says(condition: Condition, mark: Mark, asked: Evaluation, excepted: Truth) 
     if not mark.decides:
         words.append("not confirmed by its code")
     elif excepted is Truth.UNKNOWN:
-        words.append("its words may say that it does not count")
+        words.append("by its words it may not count")
     return f"{condition.display} ({', '.join(words)})"
 
 

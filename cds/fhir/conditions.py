@@ -58,7 +58,7 @@ def conditions_by_concept(
 
 @lru_cache(maxsize=4096)  # a problem list repeats itself, and so do the lists of a hospital
 def _meant(code: CodeableConcept | None, terminology: Terminology) -> Meant:
-    """What an entry says, by its codes, else by its words."""
+    """What an entry says, by its codes, else by its words; a trial's target by its words too."""
     marks, recognised = _marks(code, terminology)
     display = shown((code,), "a condition without a name")
     return Meant.of(display, marks, recognised=recognised)
@@ -77,9 +77,14 @@ def _marks(
         unlisted_snomed |= not coded.known and terminology.system(coding.system) == _SNOMED
         for concept, mark in coded.marks.items():
             marks[concept] = _stronger(marks.get(concept), mark)
-    if known:
-        return marks, True
     said = texts((code,))
+    if known:
+        # A site or a group of tumours is often all that a code says of a rare one. What a trial
+        # is about is looked for in the words too: whoever is overlooked there gets no card.
+        for text in said:
+            for concept, mark in terminology.target_names(text).items():
+                marks.setdefault(concept, mark)
+        return marks, True
     for text in said:
         marks.update(terminology.condition_names(text))
     if unlisted_snomed and any(terminology.malignancy_words(text) for text in said):
