@@ -160,6 +160,45 @@ def test_an_age_at_onset_is_a_year_after_that_birthday(facts_of: FactsOf) -> Non
 
 
 @pytest.mark.parametrize(
+    ("age", "first", "last", "text"),
+    [
+        ({"value": 1, "code": "a"}, "1991-05-17", "1992-05-16", "at 1 year of age"),
+        ({"value": 5.5, "code": "a"}, "1995-05-17", "1996-05-16", "at 5.5 years of age"),
+        ({"value": 5.0, "code": "a"}, "1995-05-17", "1996-05-16", "at 5 years of age"),
+        ({"value": 30, "code": "a"}, "2020-05-17", "2021-05-16", "at 30 years of age"),
+        ({"value": 6, "code": "mo"}, "1990-11-17", "1990-12-16", "at 6 months of age"),
+        ({"value": 2, "code": "wk"}, "1990-05-31", "1990-06-06", "at 2 weeks of age"),
+        ({"value": 3, "code": "d"}, "1990-05-20", "1990-05-20", "at 3 days of age"),
+        ({"value": 0, "code": "d"}, "1990-05-17", "1990-05-17", "at 0 days of age"),
+        ({"value": 30, "code": "h"}, "1990-05-18", "1990-05-19", "at 30 hours of age"),
+        ({"value": 10000, "code": "d"}, "2017-10-02", "2017-10-02", "at 10000 days of age"),
+    ],
+)
+def test_an_age_is_every_day_on_which_somebody_was_so_old(
+    facts_of: FactsOf, age: dict[str, Any], first: str, last: str, text: str
+) -> None:
+    """Whole units are completed ones; of a fraction nobody knows how it was rounded."""
+    when = only(facts_of, onsetAge=age)[0].event
+    assert when is not None
+    assert (when.first.isoformat(), when.last.isoformat(), when.text) == (first, last, text)
+
+
+@pytest.mark.parametrize(
+    "age",
+    [
+        {"value": -1, "code": "a"},
+        {"value": 151, "code": "a"},
+        {"value": 60000, "code": "d"},
+        {"value": 5, "code": "a", "comparator": "<"},
+        {"value": 5, "code": "furlong"},
+        {"code": "a"},
+    ],
+)
+def test_an_age_that_nobody_has_is_no_date(facts_of: FactsOf, age: dict[str, Any]) -> None:
+    assert only(facts_of, onsetAge=age)[0].event is None
+
+
+@pytest.mark.parametrize(
     ("fields", "ended", "unreadable"),
     [
         ({"abatementDateTime": "2020-05"}, "2020-05", False),
