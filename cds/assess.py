@@ -15,7 +15,7 @@ from cds.content.mappings import load_terminology
 from cds.content.trials import TrialFolder, load_trials
 from cds.core.assessment import Assessment
 from cds.core.criterion import Status
-from cds.engine.concern import TrialIndex
+from cds.engine.concern import TrialIndex, target_concepts
 from cds.engine.evaluate import decide_target, determine, target_alone
 from cds.engine.sharing import Sharing
 from cds.engine.silence import with_silence
@@ -106,6 +106,7 @@ def load_content(
     for head in heads:
         content.update(head.digest.encode())
     digest = f"sha256:{content.hexdigest()}"
+    terminology = terminology.looking_for(target_concepts(heads))
     return Content(terminology, units, loaded, heads, TrialIndex(heads), digest)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cds.core.criterion import Status
+from cds.core.truth import Truth
+from cds.engine.entries import is_excepted
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
@@ -55,7 +57,7 @@ class Possible:
             for concept in may_be.findings:
                 for condition, _ in facts.conditions.get(concept, ()):
                     # Another code of the same entry may say that it is another tumour.
-                    if condition.concepts.isdisjoint(may_be.excluding):
+                    if is_excepted(condition, may_be.excluding) is not Truth.MET:
                         row = (*head, condition.reference, condition.display, concept)
                         found[condition.reference] = row
             for reference, name, code in self._wide_codes(record, self._codes[trial]):

@@ -44,7 +44,7 @@ KEYS: Mapping[str, frozenset[str]] = {
     "finding": frozenset(
         {
             "onset", "recorded", "status", "ended", "verification", "verified", "history", "also",
-            "display",
+            "named", "display",
         }
     ),
     "procedure": frozenset({"done", "status", "verified", "also", "display"}),
@@ -157,8 +157,10 @@ class GivenReader:
             record.results[subject].append(self._result(row, number))
         elif head == "finding":
             condition, mark = self._condition(row, number)
+            by_word = Mark(decides=False, history=mark.history)
             for concept in condition.concepts:
-                record.conditions[concept].append((condition, mark))
+                how = by_word if concept in condition.uncertain else mark
+                record.conditions[concept].append((condition, how))
         elif head == "procedure":
             procedure, mark = self._procedure(row, number)
             for concept in procedure.concepts:
@@ -214,7 +216,7 @@ class GivenReader:
         if not self.concepts or head not in _ABOUT_CONCEPTS:
             return
         subject = str(row[head])
-        for key in (subject, *_list(row.get("also"))):
+        for key in (subject, *_list(row.get("also")), *_list(row.get("named"))):
             if key not in self.concepts:
                 cure = did_you_mean(key, self.concepts) or "Add it to mappings/concepts.tsv first."
                 self._fault(row.line_of(head), f"No concept is called '{key}'.", cure)
@@ -328,6 +330,8 @@ class GivenReader:
         status = row.get("status")
         self._word(row, "status", filter(None, CLINICAL), "clinical status")
         self._word(row, "verification", DOUBTFUL, "verification that leaves doubt")
+        mark, named = _mark(row), frozenset(_list(row.get("named")))
+        concepts = frozenset({concept, *_list(row.get("also"))}) | named
         condition = Condition(
             f"Condition/c{number}",
             str(row.get("display", concept.replace("_", " "))),
@@ -335,9 +339,10 @@ class GivenReader:
             doubtful=row.get("verification") in DOUBTFUL,
             event=self._when(row, "onset") or self._when(row, "recorded"),
             ended=self._when(row, "ended"),
-            concepts=frozenset({concept, *_list(row.get("also"))}),
+            concepts=concepts,
+            uncertain=named if mark.decides else concepts,
         )
-        return condition, _mark(row)
+        return condition, mark
 
     def _procedure(self, row: Table, number: int) -> tuple[Procedure, Mark]:
         concept = str(row["procedure"])
@@ -348,6 +353,7 @@ class GivenReader:
             self._fault(row.line_of("done"), says, "Write it as 2026-03-01, or [first, last].")
         self._word(row, "status", ("in-progress", "unknown"), "status of a procedure")
         running = row.get("status") == "in-progress" and len(dates) < 2  # noqa: PLR2004
+        mark, concepts = _mark(row), frozenset({concept, *_list(row.get("also"))})
         procedure = Procedure(
             f"Procedure/p{number}",
             str(row.get("display", concept.replace("_", " "))),
@@ -355,9 +361,10 @@ class GivenReader:
             end=dates[-1] if dates and not running else None,
             running=running,
             doubtful=row.get("status") == "unknown",
-            concepts=frozenset({concept, *_list(row.get("also"))}),
+            concepts=concepts,
+            uncertain=frozenset() if mark.decides else concepts,
         )
-        return procedure, _mark(row)
+        return procedure, mark
 
     def _exposure(self, row: Table, number: int) -> tuple[Exposure, Mark]:
         drug = str(row.get("drug", row.get("medication", row.get("unrecognised_drug"))))

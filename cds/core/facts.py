@@ -101,11 +101,16 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
 
 
 class Clinical(Enum):
-    """Condition.clinicalStatus in the classes that criteria tell apart."""
+    """Condition.clinicalStatus in the classes that criteria tell apart.
+
+    NOT_STATED: there is none, and the end of the condition says whether it is over. UNCLEAR: there
+    is one that nobody can read, and nothing else decides.
+    """
 
     ACTIVE = "active"
     INACTIVE = "inactive"
     NOT_STATED = "not stated"
+    UNCLEAR = "unclear"
 
 
 class Condition(msgspec.Struct, frozen=True, gc=False):
@@ -114,7 +119,7 @@ class Condition(msgspec.Struct, frozen=True, gc=False):
     `doubtful`: verificationStatus is unconfirmed, provisional or differential. `event` is the
     onset, else the recorded date; None where there is none or it cannot be read. `ended` is the
     abatement (`ended_unreadable`: there is one that cannot be read). `concepts` are all concept
-    keys that any of its codes meets.
+    keys that any of its codes or names meets; of the `uncertain` ones no code decides.
     """
 
     reference: str
@@ -125,6 +130,21 @@ class Condition(msgspec.Struct, frozen=True, gc=False):
     ended: When | None = None
     ended_unreadable: bool = False
     concepts: frozenset[str] = frozenset()
+    uncertain: frozenset[str] = frozenset()
+
+    def over(self, end: int) -> Truth:
+        """Whether it is over at the instant `end` (microseconds as in `When`).
+
+        Its status says so, else its abatement: one that lies after `end` is no fact yet, and one
+        of which nobody knows on which side it lies leaves it open.
+        """
+        if self.clinical is not Clinical.NOT_STATED:
+            return Truth.MET if self.clinical is Clinical.INACTIVE else Truth.NOT_MET
+        if self.ended is None:
+            return Truth.UNKNOWN if self.ended_unreadable else Truth.NOT_MET
+        if self.ended.end <= end:
+            return Truth.MET
+        return Truth.NOT_MET if self.ended.start > end else Truth.UNKNOWN
 
 
 class Procedure(msgspec.Struct, frozen=True, gc=False):
@@ -132,7 +152,8 @@ class Procedure(msgspec.Struct, frozen=True, gc=False):
 
     `start` and `end` are the same for what was done on one day; `end` None: not recorded.
 
-    `doubtful`: its status does not say whether it was done.
+    `doubtful`: its status does not say whether it was done. `concepts` and `uncertain` as of a
+    `Condition`.
     """
 
     reference: str
@@ -142,6 +163,7 @@ class Procedure(msgspec.Struct, frozen=True, gc=False):
     running: bool = False
     doubtful: bool = False
     concepts: frozenset[str] = frozenset()
+    uncertain: frozenset[str] = frozenset()
 
 
 class Course(Enum):

@@ -5,6 +5,7 @@ The loader in `cds.content.mappings` builds a `Terminology`; everything here onl
 
 from __future__ import annotations
 
+import re
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from cds.core.lists import (
     Product,
 )
 from cds.core.phrases import Phrases, words
-from cds.core.sets import ICD_10_CM, Algebra, CodeLists
+from cds.core.sets import ICD_10_CM, Algebra, CodeLists, plain_code
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,11 +49,15 @@ _ALONE = "alone"
 
 
 class Terminology:
-    """Every look-up that turning a record into facts needs; read-only and safe to share."""
+    """Every look-up that turning a record into facts needs; read-only and safe to share.
 
-    def __init__(self, lists: Lists) -> None:
+    `targets` are the concepts that the loaded trials' target diagnoses ask for.
+    """
+
+    def __init__(self, lists: Lists, targets: frozenset[str] = frozenset()) -> None:
         """Index what the loader read; indexes of names and products are built on first use."""
         self.lists = lists
+        self.targets = targets
         self.concepts: Mapping[str, Concept] = lists.concepts
         self.labels: Mapping[str, str] = {key: c.label for key, c in lists.concepts.items()}
         self.analytes: Mapping[str, Analyte] = lists.analytes
@@ -68,15 +73,20 @@ class Terminology:
         self.condition = lru_cache(maxsize=_CACHED)(self._condition)
         self.procedure = lru_cache(maxsize=_CACHED)(self._procedure)
         self.condition_names = lru_cache(maxsize=_CACHED)(self._condition_names_in)
+        self.target_names = lru_cache(maxsize=_CACHED)(self._target_names_in)
         self.procedure_names = lru_cache(maxsize=_CACHED)(self._procedure_names_in)
         self.drug_code = lru_cache(maxsize=_CACHED)(self._drug_code)
         self.drug_group = lru_cache(maxsize=1024)(self._drug_group)
         self.drug_text = lru_cache(maxsize=_CACHED)(self._drug_text)
         self.route = lru_cache(maxsize=4096)(self._route)
 
-    def __reduce__(self) -> tuple[type[Terminology], tuple[Lists]]:
+    def __reduce__(self) -> tuple[type[Terminology], tuple[Lists, frozenset[str]]]:
         """Travel to another process as the lists; indexes are built again there."""
-        return Terminology, (self.lists,)
+        return Terminology, (self.lists, self.targets)
+
+    def looking_for(self, targets: frozenset[str]) -> Terminology:
+        """The same look-ups for trials whose target diagnoses ask for these concepts."""
+        return Terminology(self.lists, targets)
 
     def make_ready(self) -> None:
         """Build every index now, so that no first chart pays for it within its deadline."""
@@ -84,6 +94,7 @@ class Terminology:
             self.lab_codes,
             self._sets_by_type,
             self._condition_phrases,
+            self._target_phrases,
             self._procedure_phrases,
             self._ingredients_by_code,
             self._concepts_by_group,
@@ -160,6 +171,8 @@ class Terminology:
         system = self.system(system_uri)
         if system is None:
             return _NOT_KNOWN
+        if (system, plain_code(system, code)) in _SAYS_NOTHING:
+            return _NOT_KNOWN
         members = codes.members(system, code)
         if not members:
             return _NO_LIST if system == ICD_10_CM else _NOT_KNOWN
@@ -181,6 +194,20 @@ class Terminology:
         """
         return self._algebra.union(self._condition_phrases.every(text), _BY_NAME)
 
+    def _target_names_in(self, text: str) -> Mapping[str, Mark]:
+        """The target diagnoses whose names stand in a text beside a known code: for review only.
+
+        An abbreviation is one only where it is written as such: who has pain in both arms, or in
+        BOTH ARMS, has no ARMS (alveolar rhabdomyosarcoma).
+        """
+        phrases, abbreviations = self._target_phrases
+        sets = set(phrases.every(text))
+        as_written = frozenset(_AS_WRITTEN.findall(text))
+        if len(as_written) == 1 or not text.isupper():
+            sets.update(key for name, key in abbreviations if name in as_written)
+        named = self._algebra.union(sets, _BY_NAME)
+        return {concept: mark for concept, mark in named.items() if concept in self.targets}
+
     def _procedure_names_in(self, text: str) -> Mapping[str, Mark]:
         """The concepts whose procedure names stand in a text: evidence for review only."""
         return self._algebra.union(self._procedure_phrases.every(text), _BY_NAME)
@@ -192,6 +219,15 @@ class Terminology:
     @cached_property
     def _condition_phrases(self) -> Phrases[str]:
         return Phrases((name, key) for key, name in self.lists.condition_names)
+
+    @cached_property
+    def _target_phrases(self) -> tuple[Phrases[str], Sequence[tuple[str, str]]]:
+        """The names of the target diagnoses' sets, and their abbreviations (name, set)."""
+        concepts = [self.concepts[key] for key in self.targets]
+        sets = {part for concept in concepts for part in (*concept.made_of, *concept.review)}
+        names = [(name, key) for key, name in self.lists.condition_names if key in sets]
+        short = [pair for pair in names if pair[0].isupper() and _AS_WRITTEN.fullmatch(pair[0])]
+        return Phrases(pair for pair in names if pair not in short), short
 
     @cached_property
     def _procedure_phrases(self) -> Phrases[str]:
@@ -368,6 +404,9 @@ def _denied(drug: Drug, sure: Mapping[str, bool]) -> Drug:
 
 
 _BY_NAME = Mark(decides=False)
+_AS_WRITTEN = re.compile(r"\w+")
+_SAYS_NOTHING = frozenset({(ICD_10_CM, "R69")})
+"""Codes that say no more than that somebody is ill: what stands beside them says what it is."""
 _NOT_KNOWN = Coded(known=False, marks={})
 _NO_LIST = Coded(known=True, marks={})
 _MALIGNANCY = frozenset(

@@ -19,11 +19,23 @@ from cds.engine.group import AllOf, AnyOf
 from cds.engine.person import Age, Sex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from cds.core.criterion import Characteristic, Decision, Trial
     from cds.core.facts import Facts
     from cds.core.when import Evaluation
+
+
+def target_concepts(trials: Iterable[Trial]) -> frozenset[str]:
+    """The concepts of the findings that the trials' target diagnoses are made of."""
+    return frozenset(
+        concept
+        for trial in trials
+        for criterion in trial.criteria
+        if criterion.id == trial.target
+        for concept in _concepts(criterion.form)
+    )
+
 
 # What a finding says of a record that holds none of its concepts, whichever they are.
 _NOTHING = Finding(("",), "")

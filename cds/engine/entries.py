@@ -17,10 +17,10 @@ from cds.core.facts import Retrieval
 from cds.core.truth import Truth
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
-    from cds.core.facts import Facts
-    from cds.core.when import Evaluation
+    from cds.core.facts import Condition, Facts, Procedure
+    from cds.core.when import Evaluation, When
 
 
 class Weight(Enum):
@@ -39,6 +39,23 @@ class Weighed(msgspec.Struct, frozen=True, gc=False):
     evidence: Evidence
     says: str
     changes_on: date | None = None
+
+
+def is_later(event: When | None, asked: Evaluation) -> bool:
+    """Whether all of it lies after the day asked about: it is no fact yet."""
+    return event is not None and event.start > asked.end
+
+
+def is_excepted(entry: Condition | Procedure, excluding: Collection[str]) -> Truth:
+    """Whether an entry also meets one of some concepts, and so does not count.
+
+    UNKNOWN where no code decides it: "breast cancer with metastases" names a metastasis, and is
+    more than that. Such words drop nothing, a human reads them.
+    """
+    also = entry.concepts.intersection(excluding) if excluding else None
+    if not also:
+        return Truth.NOT_MET
+    return Truth.UNKNOWN if also <= entry.uncertain else Truth.MET
 
 
 def conclude(

@@ -8,7 +8,15 @@ import msgspec
 
 from cds.core.answer import Evidence
 from cds.core.truth import Truth
-from cds.engine.entries import Sources, Weighed, Weight, conclude, lists
+from cds.engine.entries import (
+    Sources,
+    Weighed,
+    Weight,
+    conclude,
+    is_excepted,
+    is_later,
+    lists,
+)
 from cds.engine.window import Window
 from cds.engine.words import day
 
@@ -26,8 +34,8 @@ class ProcedureDone(msgspec.Struct, frozen=True):
 
     `types` are the resource types that the concepts have codes for: a status code such as
     "transplanted kidney" arrives as a Condition, says that it happened, and has no date of its own.
-    An entry that also meets a concept of `excluding` does not count at all. `older` is how an
-    entry before the window weighs.
+    An entry that also meets a concept of `excluding` does not count at all; where no code decides
+    that it does, a human looks at it. `older` is how an entry before the window weighs.
     """
 
     concepts: tuple[str, ...]
@@ -46,14 +54,15 @@ class ProcedureDone(msgspec.Struct, frozen=True):
             weighed += [
                 self._weighed(procedure, mark, asked)
                 for procedure, mark in facts.procedures.get(concept, ())
-                if not (procedure.start is not None and procedure.start.start > asked.end)
-                and self.excluding.isdisjoint(procedure.concepts)
+                if not is_later(procedure.start, asked)
+                and is_excepted(procedure, self.excluding) is not Truth.MET
             ]
             if "Condition" in self.types:
                 weighed += [
                     self._by_status_code(condition, mark)
                     for condition, mark in facts.conditions.get(concept, ())
-                    if self.excluding.isdisjoint(condition.concepts)
+                    if not is_later(condition.event, asked)
+                    and is_excepted(condition, self.excluding) is not Truth.MET
                 ]
         if not weighed:
             return read.without(self.label, self.concepts[0])
@@ -66,7 +75,8 @@ class ProcedureDone(msgspec.Struct, frozen=True):
     def _weighed(self, procedure: Procedure, mark: Mark, asked: Evaluation) -> Weighed:
         last = procedure.end or procedure.start
         weight = self._weight(procedure, last, asked)
-        certain = mark.decides and not procedure.doubtful
+        excepted = is_excepted(procedure, self.excluding)
+        certain = mark.decides and not procedure.doubtful and excepted is Truth.NOT_MET
         if not certain and (weight is Weight.DECIDES or weight is Weight.UNDATED):
             weight = Weight.REVIEW
         text = None if last is None else last.text
@@ -101,7 +111,8 @@ class ProcedureDone(msgspec.Struct, frozen=True):
 
     def _by_status_code(self, condition: Condition, mark: Mark) -> Weighed:
         weight = Weight.DECIDES if self.within is None else Weight.UNDATED
-        if not mark.decides or condition.doubtful:
+        excepted = is_excepted(condition, self.excluding)
+        if not mark.decides or condition.doubtful or excepted is Truth.UNKNOWN:
             weight = Weight.REVIEW
         when = condition.event
         evidence = Evidence(condition.reference, condition.display, when.text if when else None)

@@ -44,5 +44,11 @@ def reading(value: Reading, unit: str) -> str | None:
 
 
 def day(when: When | None) -> str:
-    """The calendar date as far as it is known ('2026-02-20', '2026-02'), or 'no readable date'."""
-    return "no readable date" if when is None else when.text[:10]
+    """The calendar date as far as it is known, or 'no readable date'.
+
+    '2026-02-20', '2026-02', '2026-02-01 to 2026-02-20', 'at 13 years of age'.
+    """
+    if when is None:
+        return "no readable date"
+    parts = when.text.split("/")
+    return " to ".join(part[:10] if part[:4].isdecimal() else part for part in parts)

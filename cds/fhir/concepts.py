@@ -19,12 +19,20 @@ class Meant(NamedTuple):
     """What an entry's code means: the concepts that it meets, each with how.
 
     `display` is what a human would call it; `recognised`: we know what it is, of a concept or not.
+    Of the `uncertain` concepts no code decides.
     """
 
     display: str
     marks: Mapping[str, Mark]
     concepts: frozenset[str]
+    uncertain: frozenset[str]
     recognised: bool
+
+    @classmethod
+    def of(cls, display: str, marks: Mapping[str, Mark], *, recognised: bool) -> Meant:
+        """What these marks come to."""
+        uncertain = frozenset(concept for concept, mark in marks.items() if not mark.decides)
+        return cls(display, marks, frozenset(marks), uncertain, recognised)
 
 
 def codings(concepts: Iterable[CodeableConcept | None]) -> Iterator[Coding]:

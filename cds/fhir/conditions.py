@@ -58,10 +58,10 @@ def conditions_by_concept(
 
 @lru_cache(maxsize=4096)  # a problem list repeats itself, and so do the lists of a hospital
 def _meant(code: CodeableConcept | None, terminology: Terminology) -> Meant:
-    """What an entry says, by its codes, else by its words."""
+    """What an entry says, by its codes, else by its words; a trial's target by its words too."""
     marks, recognised = _marks(code, terminology)
     display = shown((code,), "a condition without a name")
-    return Meant(display, marks, frozenset(marks), recognised)
+    return Meant.of(display, marks, recognised=recognised)
 
 
 def _marks(
@@ -77,9 +77,14 @@ def _marks(
         unlisted_snomed |= not coded.known and terminology.system(coding.system) == _SNOMED
         for concept, mark in coded.marks.items():
             marks[concept] = _stronger(marks.get(concept), mark)
-    if known:
-        return marks, True
     said = texts((code,))
+    if known:
+        # A site or a group of tumours is often all that a code says of a rare one. What a trial
+        # is about is looked for in the words too: whoever is overlooked there gets no card.
+        for text in said:
+            for concept, mark in terminology.target_names(text).items():
+                marks.setdefault(concept, mark)
+        return marks, True
     for text in said:
         marks.update(terminology.condition_names(text))
     if unlisted_snomed and any(terminology.malignancy_words(text) for text in said):
@@ -120,11 +125,10 @@ def _condition(  # noqa: PLR0913 - everything that is known of it
         resource.abatement_age,
         (resource.abatement_range, resource.abatement_string),
         (birth, zone),
+        to_its_end=True,
     )
-    clinical, unclear = _clinical(
-        entry, status_codes(resource.clinical_status), over=ended is not None or ended_unreadable
-    )
-    doubtful = unclear or "verificationStatus" in entry.unreadable
+    clinical = _clinical(entry, status_codes(resource.clinical_status))
+    doubtful = clinical is Clinical.UNCLEAR or "verificationStatus" in entry.unreadable
     return Condition(
         reference_of(entry),
         meant.display,
@@ -134,6 +138,7 @@ def _condition(  # noqa: PLR0913 - everything that is known of it
         ended=ended,
         ended_unreadable=ended_unreadable,
         concepts=meant.concepts,
+        uncertain=meant.uncertain,
     )
 
 
@@ -147,36 +152,39 @@ def _onset_fields(resource: resources.Condition) -> tuple[Raw, ...]:
     )
 
 
-def _clinical(entry: Entry, codes: frozenset[str], *, over: bool) -> tuple[Clinical, bool]:
-    """The class of a clinicalStatus, and whether it is unclear.
-
-    Without a status, an entry with an end is over; one without counts as present, which the
-    criteria decide.
-    """
+def _clinical(entry: Entry, codes: frozenset[str]) -> Clinical:
+    """The class of a clinicalStatus. Without one, whether it is over depends on the day asked."""
     if "clinicalStatus" in entry.unreadable:
-        return Clinical.NOT_STATED, True
+        return Clinical.UNCLEAR
     if not codes:
-        return (Clinical.INACTIVE if over else Clinical.NOT_STATED), False
+        return Clinical.NOT_STATED
     active, inactive = bool(codes & _ACTIVE), bool(codes & _INACTIVE)
     if active == inactive:
-        return Clinical.NOT_STATED, True
-    return (Clinical.ACTIVE if active else Clinical.INACTIVE), False
+        return Clinical.UNCLEAR
+    return Clinical.ACTIVE if active else Clinical.INACTIVE
 
 
-def _date(
+def _date(  # noqa: PLR0913 - every way in which FHIR dates a condition
     date_time: Raw,
     period: Raw,
     age: Raw,
     others: tuple[Raw, ...],
     born: tuple[When | None, tzinfo],
+    *,
+    to_its_end: bool = False,
 ) -> tuple[When | None, bool]:
-    """onset[x] or abatement[x] as a range of dates, and whether it is there but unreadable."""
+    """onset[x] or abatement[x] as a range of dates, and whether it is there but unreadable.
+
+    `to_its_end`: of a period without an end nobody knows when it is over.
+    """
     birth, zone = born
     if there(date_time):
         read = read_date(date_time, zone)
         return (None, True) if isinstance(read, Lost) else (read, False)
     if there(period):
         interval = read_period(period, zone)
+        if interval is not None and to_its_end and interval.end is None:
+            return None, True
         return _of_period(interval) if interval is not None else (None, False)
     if there(age):
         quantity = lazily.readable(lazily.quantity, age)

@@ -89,21 +89,43 @@ def between(first: When, last: When) -> When:
 
 
 def at_age(age: Quantity, birth: When | None, zone: tzinfo) -> When | None:
-    """The range of dates on which somebody born at `birth` has an age in completed units."""
+    """The range of dates on which somebody born at `birth` has an age in completed units.
+
+    5.5 years are any day of the sixth year, because nobody knows how the fraction was rounded.
+    """
     unit = _unit(age)
-    if birth is None or age.value is None or age.comparator or unit not in {"years", "months"}:
+    if birth is None or age.value is None or age.comparator or unit is None:
         return None
-    if not 0 <= age.value <= _LONGEST_YEARS * 12 or age.value != int(age.value):
+    if not 0 <= age.value <= _LONGEST_AGE:
         return None
-    step = 12 if unit == "years" else 1
-    months = int(age.value) * step
+    completed = int(age.value)
     try:
-        first = Span(months=months).after(birth.first)
-        last = Span(months=months + step).after(birth.last) - timedelta(days=1)
+        first = _aged(birth.first, completed, unit)
+        last = _aged(birth.last, completed + 1, unit) - timedelta(days=1)
+        if unit == "hours":  # the hour of birth is not known: it may be the next day already
+            last = _aged(birth.last, completed, unit) + timedelta(days=1)
         start, end = day_range(first, last, zone)
+        longest = _aged(birth.last, _LONGEST_YEARS + 1, "years")
     except (ValueError, OverflowError):
         return None
-    return When(f"at {int(age.value)} {unit} of age", first, last, start, end)
+    if first >= longest:
+        return None
+    said = f"{age.value.normalize():f} {unit.removesuffix('s') if age.value == 1 else unit}"
+    return When(f"at {said} of age", first, last, start, end)
+
+
+def on_a_day_at_age(raw: Raw, birth: When | None, zone: tzinfo) -> Interval:
+    """An Age as the one day on which something was done."""
+    quantity = lazily.readable(lazily.quantity, raw)
+    when = at_age(quantity, birth, zone) if quantity is not None else None
+    return Interval(lost=True) if when is None else Interval(when, when)
+
+
+def _aged(born: date, completed: int, unit: str) -> date:
+    """The day on which somebody born on a day has completed so many units."""
+    if unit in _IN_DAYS:
+        return born + timedelta(days=int(completed * _IN_DAYS[unit]))
+    return Span(months=completed * (12 if unit == "years" else 1)).after(born)
 
 
 def age_of(age: Quantity | None) -> Age | None:

@@ -50,7 +50,7 @@ def facts_from(
         entries.get("Condition", ()), terminology, patient.birth, zone
     )
     procedures, unknown_procedures = procedures_by_concept(
-        entries.get("Procedure", ()), terminology, zone
+        entries.get("Procedure", ()), terminology, patient.birth, zone
     )
     medications = medications_of(
         [entry for kind in _MEDICATIONS for entry in entries.get(kind, ())],

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from cds.core.facts import Mark, Procedure
 from cds.fhir import resources
 from cds.fhir.concepts import Meant, codings, shown, texts
-from cds.fhir.dates import day_or_period
+from cds.fhir.dates import NEVER_SAID, day_or_period, on_a_day_at_age
+from cds.fhir.lazily import there
 from cds.fhir.retrieved import reference_of
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from cds.core.terminology import Terminology
+    from cds.core.when import When
     from cds.fhir.resources import CodeableConcept, Entry
 
 _NO_FACT = frozenset({"not-done", "entered-in-error", "preparation"})
@@ -25,7 +27,7 @@ Pairs = dict[str, list[tuple[Procedure, Mark]]]
 
 
 def procedures_by_concept(
-    entries: Sequence[Entry], terminology: Terminology, zone: tzinfo
+    entries: Sequence[Entry], terminology: Terminology, birth: When | None, zone: tzinfo
 ) -> tuple[Pairs, int]:
     """Procedure entries by concept key, and how many nobody could recognise."""
     found: Pairs = {}
@@ -38,7 +40,7 @@ def procedures_by_concept(
         unrecognised += not meant.recognised
         if not meant.marks:
             continue
-        procedure = _procedure(entry, resource, meant, zone)
+        procedure = _procedure(entry, resource, meant, birth, zone)
         for concept, mark in meant.marks.items():
             found.setdefault(concept, []).append((procedure, mark))
     return found, unrecognised
@@ -51,7 +53,7 @@ def _meant(
     """What an entry says, by its codes, else by its words and its category."""
     marks, recognised = _marks(code, category, terminology)
     display = shown((code,), "a procedure without a name")
-    return Meant(display, marks, frozenset(marks), recognised)
+    return Meant.of(display, marks, recognised=recognised)
 
 
 def _marks(
@@ -79,9 +81,15 @@ def _marks(
 
 
 def _procedure(
-    entry: Entry, resource: resources.Procedure, meant: Meant, zone: tzinfo
+    entry: Entry,
+    resource: resources.Procedure,
+    meant: Meant,
+    birth: When | None,
+    zone: tzinfo,
 ) -> Procedure:
     done = day_or_period(resource.performed_date_time, resource.performed_period, zone)
+    if done is NEVER_SAID and there(resource.performed_age):
+        done = on_a_day_at_age(resource.performed_age, birth, zone)
     return Procedure(
         reference_of(entry),
         meant.display,
@@ -91,4 +99,5 @@ def _procedure(
         running=resource.status == "in-progress" and done.end is None and not done.lost,
         doubtful=resource.status not in _DONE,
         concepts=meant.concepts,
+        uncertain=meant.uncertain,
     )

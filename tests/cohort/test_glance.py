@@ -41,6 +41,11 @@ CODES = [
     {"coding": [{"system": CM, "code": "C49.20"}]},
     {"text": "desmoid tumour?"},
     None,
+    {"coding": [{"system": CM, "code": "D48.1"}], "text": "Desmoid tumor of abdominal wall"},
+    {"coding": [{"system": CM, "code": "C69.61", "display": "Embryonal rhabdomyosarcoma"}]},
+    {"coding": [{"system": CM, "code": "R69"}], "text": "desmoid tumour"},
+    {"coding": [{"system": CM, "code": "R69"}], "text": "something that nobody lists"},
+    {"coding": [{"system": CM, "code": "J00"}], "text": "cold, no desmoid"},
 ]
 VERIFIED = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 STATUSES = [None, "confirmed", "refuted", "entered-in-error", "provisional"]
@@ -136,7 +141,7 @@ def with_diagnosis(code: Any) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("code", [CODES[6], CODES[9]])
+@pytest.mark.parametrize("code", [CODES[6], CODES[9], *CODES[11:14]])
 def test_a_chart_that_may_hold_a_target_is_always_read_in_full(code: Mapping[str, Any]) -> None:
     assert not JUDGE.glance("p", lines(with_diagnosis(code)), Found())
 

@@ -76,7 +76,11 @@ LISTS = Lists(
         "9": "timolol\tlocal\t\ttimolol Ophthalmic Solution\tRXP\tSCD",
     },
     brands=[],
-    condition_names=[("desmoid", "aggressive fibromatosis"), ("minor", "common cold")],
+    condition_names=[
+        ("desmoid", "aggressive fibromatosis"),
+        ("desmoid", "AF"),
+        ("minor", "common cold"),
+    ],
     procedure_names=[],
     other_drugs=[("metformin", "name")],
     forms=[("shampoo", True), ("tablet", False), ("eye drops", True)],
@@ -229,6 +233,35 @@ def test_a_name_in_a_text_is_evidence_for_review_only() -> None:
     assert TERMS.condition_names("nothing of the kind") == {}
 
 
+LOOKING = TERMS.looking_for(frozenset({"desmoid"}))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Aggressive Fibromatosis, common cold", True),
+        ("AF of the left arm", True),
+        ("AF", True),
+        ("af of the left arm", False),
+        ("LEFT AF, BOTH ARMS", False),
+        ("common cold", False),
+    ],
+)
+def test_of_the_names_beside_a_code_only_the_targets_are_read(
+    text: str,
+    found: bool,  # noqa: FBT001 - a row of the table
+) -> None:
+    """An abbreviation counts as it is written; in a text of capitals nobody knows."""
+    assert LOOKING.target_names(text) == ({"desmoid": REVIEW} if found else {})
+    assert TERMS.target_names(text) == {}
+
+
+def test_a_code_for_any_illness_is_not_known() -> None:
+    """R69 says that somebody is ill; other codes of ICD-10-CM say at least what it is not."""
+    assert not TERMS.condition(CM, "R69").known
+    assert TERMS.condition(CM, "R68.8").known
+
+
 @pytest.mark.parametrize("text", ["Carcinoma of unknown site", "LEUKAEMIA", "malignant growth"])
 def test_words_for_cancer_are_noticed(text: str) -> None:
     """A condition of no list that says cancer goes to a human."""
@@ -242,5 +275,6 @@ def test_words_that_only_contain_cancer_are_not() -> None:
 
 def test_a_terminology_travels_to_another_process() -> None:
     """Workers of a cohort get the same answers."""
-    again = pickle.loads(pickle.dumps(TERMS))  # noqa: S301 - what we pickled ourselves
+    again = pickle.loads(pickle.dumps(LOOKING))  # noqa: S301 - what we pickled ourselves
     assert again.condition(CM, "D48.110") == TERMS.condition(CM, "D48.110")
+    assert again.target_names("aggressive fibromatosis") == {"desmoid": REVIEW}

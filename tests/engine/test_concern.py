@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cds.core.criterion import Characteristic, Criterion, Kind, Recruitment, Status, Trial
 from cds.core.facts import Clinical, Condition, Facts, Mark, Patient, Retrieval
 from cds.core.when import Evaluation, Span, read_when
-from cds.engine.concern import TrialIndex
+from cds.engine.concern import TrialIndex, target_concepts
 from cds.engine.evaluate import decide
 from cds.engine.finding import Finding
 from cds.engine.group import AllOf, AnyOf, Not
@@ -105,3 +105,13 @@ def test_no_trial_is_left_out_that_could_give_a_card_and_none_is_added(
     found = TrialIndex(heads).concern(facts, ASKED, near_days)
     told = (found.possible, found.untold, found.ruled_out)
     assert told == asked_one_by_one(heads, facts, near_days)
+
+
+@given(st.lists(trials(), max_size=4))
+def test_the_concepts_of_the_targets_are_those_that_they_ask_for(heads: list[Trial]) -> None:
+    def asked_for(form: Characteristic) -> set[str]:
+        own = set(form.concepts) if isinstance(form, Finding) else set()
+        return own.union(*map(asked_for, form.parts()))
+
+    targets = [one.form for head in heads for one in head.criteria if one.id == head.target]
+    assert target_concepts(heads) == set().union(*map(asked_for, targets))

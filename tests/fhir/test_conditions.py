@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cds.core.facts import Clinical, Condition, Mark
+from cds.core.truth import Truth
+from cds.core.when import Evaluation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,10 +86,49 @@ def test_a_status_that_nobody_knows_makes_the_entry_doubtful(facts_of: FactsOf) 
     assert only(facts_of, verificationStatus=7)[0].doubtful
 
 
-def test_an_entry_with_an_end_and_no_status_is_over(facts_of: FactsOf) -> None:
-    assert only(facts_of, abatementDateTime="2020")[0].clinical is Clinical.INACTIVE
-    active = only(facts_of, abatementDateTime="2020", clinicalStatus=status("active"))[0]
-    assert active.clinical is Clinical.ACTIVE
+MARCH = Evaluation.of(date(2026, 3, 1)).end
+
+
+@pytest.mark.parametrize(
+    ("fields", "over"),
+    [
+        ({}, Truth.NOT_MET),
+        ({"abatementDateTime": "2020"}, Truth.MET),
+        ({"abatementDateTime": "2026-03-01"}, Truth.MET),
+        ({"abatementDateTime": "2026-03-01T23:59:59Z"}, Truth.MET),
+        ({"abatementDateTime": "2026-03-02"}, Truth.NOT_MET),
+        ({"abatementDateTime": "2026-03-02T00:00:00Z"}, Truth.NOT_MET),
+        ({"abatementDateTime": "2026-09-01"}, Truth.NOT_MET),
+        ({"abatementDateTime": "2026-03"}, Truth.UNKNOWN),
+        ({"abatementDateTime": "2026"}, Truth.UNKNOWN),
+        ({"abatementPeriod": {"start": "2026-08-01", "end": "2026-09-01"}}, Truth.NOT_MET),
+        ({"abatementPeriod": {"start": "2026-02-01", "end": "2026-09-01"}}, Truth.UNKNOWN),
+        ({"abatementPeriod": {"start": "2026-02-01", "end": "2026-02-20"}}, Truth.MET),
+        ({"abatementPeriod": {"start": "2026-02-01"}}, Truth.UNKNOWN),
+        ({"abatementPeriod": {"end": "2026-02-20"}}, Truth.MET),
+        ({"abatementAge": {"value": 35, "code": "a"}}, Truth.UNKNOWN),
+        ({"abatementAge": {"value": 34, "code": "a"}}, Truth.MET),
+        ({"abatementString": "when it is"}, Truth.UNKNOWN),
+        ({"abatementDateTime": "soon"}, Truth.UNKNOWN),
+    ],
+)
+def test_without_a_status_an_end_says_whether_it_is_over(
+    facts_of: FactsOf, fields: dict[str, Any], over: Truth
+) -> None:
+    """An end after the day that is asked about is no fact yet; a vague one leaves it open."""
+    assert only(facts_of, **fields)[0].over(MARCH) is over
+
+
+@pytest.mark.parametrize(
+    ("clinical", "over"),
+    [("active", Truth.NOT_MET), ("resolved", Truth.MET), ("sleeping", Truth.NOT_MET)],
+)
+@pytest.mark.parametrize("end", ["2020", "2026", "2027"])
+def test_a_status_says_more_than_an_end(
+    facts_of: FactsOf, clinical: str, end: str, over: Truth
+) -> None:
+    found, _ = only(facts_of, abatementDateTime=end, clinicalStatus=status(clinical))
+    assert found.over(MARCH) is over
 
 
 @pytest.mark.parametrize(
@@ -115,6 +157,45 @@ def test_an_age_at_onset_is_a_year_after_that_birthday(facts_of: FactsOf) -> Non
     when = only(facts_of, onsetAge={"value": 35, "unit": "years"})[0].event
     assert when is not None
     assert (when.first.isoformat(), when.last.isoformat()) == ("2025-05-17", "2026-05-16")
+
+
+@pytest.mark.parametrize(
+    ("age", "first", "last", "text"),
+    [
+        ({"value": 1, "code": "a"}, "1991-05-17", "1992-05-16", "at 1 year of age"),
+        ({"value": 5.5, "code": "a"}, "1995-05-17", "1996-05-16", "at 5.5 years of age"),
+        ({"value": 5.0, "code": "a"}, "1995-05-17", "1996-05-16", "at 5 years of age"),
+        ({"value": 30, "code": "a"}, "2020-05-17", "2021-05-16", "at 30 years of age"),
+        ({"value": 6, "code": "mo"}, "1990-11-17", "1990-12-16", "at 6 months of age"),
+        ({"value": 2, "code": "wk"}, "1990-05-31", "1990-06-06", "at 2 weeks of age"),
+        ({"value": 3, "code": "d"}, "1990-05-20", "1990-05-20", "at 3 days of age"),
+        ({"value": 0, "code": "d"}, "1990-05-17", "1990-05-17", "at 0 days of age"),
+        ({"value": 30, "code": "h"}, "1990-05-18", "1990-05-19", "at 30 hours of age"),
+        ({"value": 10000, "code": "d"}, "2017-10-02", "2017-10-02", "at 10000 days of age"),
+    ],
+)
+def test_an_age_is_every_day_on_which_somebody_was_so_old(
+    facts_of: FactsOf, age: dict[str, Any], first: str, last: str, text: str
+) -> None:
+    """Whole units are completed ones; of a fraction nobody knows how it was rounded."""
+    when = only(facts_of, onsetAge=age)[0].event
+    assert when is not None
+    assert (when.first.isoformat(), when.last.isoformat(), when.text) == (first, last, text)
+
+
+@pytest.mark.parametrize(
+    "age",
+    [
+        {"value": -1, "code": "a"},
+        {"value": 151, "code": "a"},
+        {"value": 60000, "code": "d"},
+        {"value": 5, "code": "a", "comparator": "<"},
+        {"value": 5, "code": "furlong"},
+        {"code": "a"},
+    ],
+)
+def test_an_age_that_nobody_has_is_no_date(facts_of: FactsOf, age: dict[str, Any]) -> None:
+    assert only(facts_of, onsetAge=age)[0].event is None
 
 
 @pytest.mark.parametrize(

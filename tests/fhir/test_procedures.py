@@ -64,6 +64,12 @@ def test_a_status_that_does_not_say_that_it_was_done_is_doubtful(
         ({"performedPeriod": {"end": "2026-02-01"}}, "2026-02-01", "2026-02-01"),
         ({"performedPeriod": {"start": "2026-01-01", "end": "?"}}, None, None),
         ({"performedString": "last spring"}, None, None),
+        (
+            {"performedAge": {"value": 3, "code": "a"}},
+            "at 3 years of age",
+            "at 3 years of age",
+        ),
+        ({"performedAge": {"value": 3}}, None, None),
         ({}, None, None),
     ],
 )

@@ -153,9 +153,13 @@ def _row(draw: DrawFn, sets: Sets) -> dict[str, str]:
 @st.composite
 def _coded(draw: DrawFn, sets: Sets) -> Json:
     row = draw(_row(sets))
-    if draw(st.integers(0, 7)) == 0:
+    coding = [{"system": _URI[row["system"]], "code": row["code"]}]
+    shape = draw(st.integers(0, 9))
+    if shape == 0:
         return {"text": row["meaning"]}
-    return {"coding": [{"system": _URI[row["system"]], "code": row["code"]}]}
+    if shape == 1:  # the words of one set beside the code of another
+        return {"coding": coding, "text": draw(_row(sets))["meaning"]}
+    return {"coding": coding}
 
 
 def _maybe(draw: DrawFn, resource: Json, name: str, values: SearchStrategy[Any]) -> None:

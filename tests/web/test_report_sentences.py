@@ -55,6 +55,18 @@ def content() -> Content:
         ("age 9 or 10 (born 2016; needs ≥ 10)", "年龄 9 或 10 岁（出生 2016年；要求 ≥ 10）"),
         ("within 28 days", "28 天内"),
         (
+            "active, 2025-01-01 to 2025-02, to end 2026-09-01",
+            "活动，2025年1月1日至2025年2月，将于 2026年9月1日 结束",
+        ),
+        (
+            "status unclear, at 13 years of age, ended 2025-01-01 to 2025-02-01",
+            "状态不明确，出生后满 13 年时，2025年1月1日至2025年2月1日 结束",
+        ),
+        (
+            "status not stated, no readable date, by its words it may not count",
+            "未说明状态，无可读日期，按其文字可能不计入",
+        ),
+        (
             "stopped or completed, from 2026-02, to 2026-02-24",
             "已停用或完成，自 2026年2月，至 2026年2月24日",
         ),

@@ -96,6 +96,7 @@ OF_FACTS: Mapping[tuple[str, str], str] = {
     ("finding", "verified"): "`no`: its code is not verified",
     ("finding", "history"): '`yes`: its code says "history of"',
     ("finding", "also"): "further concepts that the same entry meets",
+    ("finding", "named"): "further concepts that the entry's words name and no code decides",
     ("finding", "display"): "its name as recorded",
     ("procedure", ""): "a procedure",
     ("procedure", "done"): "a day, or `[first, last]`",

@@ -131,6 +131,7 @@ def _value(head: str, key: str) -> Schema:
         "verified": word("no"),
         "history": word("yes"),
         "also": one_or_list({"$ref": "#/$defs/concept"}),
+        "named": one_or_list({"$ref": "#/$defs/concept"}),
         "display": text(),
         "done": one_or_list(partial_date()),
         "drug": text(),

@@ -147,10 +147,11 @@ def _condition(
         Clinical.ACTIVE: "active",
         Clinical.INACTIVE: "resolved or inactive",
         Clinical.NOT_STATED: "clinical status not stated",
+        Clinical.UNCLEAR: "clinical status unclear",
     }
     state = states[condition.clinical]
     if condition.ended is not None:
-        state += f", ended {day(condition.ended)}"
+        state += f", end {day(condition.ended)}"
     remarks = ["not confirmed" if condition.doubtful else "", *_doubts(looked)]
     proof = Proof(
         condition.reference,

@@ -24,12 +24,16 @@ def _(text: str) -> str:
 
 
 _DAY = r"\d{4}(?:-\d\d(?:-\d\d(?:T\S+?)?)?)?|no readable date"
+_AGE = r"[\d.]+ (?:hour|day|week|month|year)s?"
 _PLACES = {
-    "day": _DAY,
+    "day": rf"(?:{_DAY})(?: to (?:{_DAY}))?|at {_AGE} of age",
     "count": r"\d+",
     "unknown": r"\d+",
     "number": r"[\d.]+",
+    "first": _DAY,
+    "last": _DAY,
     "span": r"\d+ (?:day|month|year)s?",
+    "age_then": _AGE,
     "sex": r"male|female|other|unknown",
     "needs": r"(?:[\d.]+ × ULN, )?(?:needs|excluded if) .+?",
 }
@@ -97,10 +101,19 @@ STATES = (
     _("resolved or inactive"),
     _("status not stated"),
     _("clinical status not stated"),
+    _("status unclear"),
+    _("clinical status unclear"),
     _("history of"),
+    _("%(first)s to %(last)s"),
+    _("at %(age_then)s of age"),
     _("ended %(day)s"),
+    _("to end %(day)s"),
+    _("ended or to end %(day)s"),
+    _("end %(day)s"),
+    _("its end cannot be read"),
     _("not confirmed"),
     _("not confirmed by its code"),
+    _("by its words it may not count"),
     _("last taken %(day)s"),
     _("current since %(day)s"),
     _("current"),
@@ -156,6 +169,10 @@ WORDS = (
     _("sex"),
 )
 SPANS = (
+    _("%(count)s hour"),
+    _("%(count)s hours"),
+    _("%(count)s week"),
+    _("%(count)s weeks"),
     _("%(count)s day"),
     _("%(count)s days"),
     _("%(count)s month"),
@@ -243,7 +260,10 @@ class Speaker:
     def _place(self, name: str, said: str) -> Markup:
         """One place of a sentence, in this language as far as it has words."""
         ways: dict[str, Callable[[str], Markup]] = {
-            "day": lambda text: escape(self._dated(text)),
+            "day": self._days,
+            "first": self._days,
+            "last": self._days,
+            "age_then": lambda text: self._sentence(text, _SPANS) or _english(text),
             "span": lambda text: self._sentence(text, _SPANS) or _english(text),
             "what": self._labels,
             "entries": self._labels,
@@ -256,6 +276,12 @@ class Speaker:
 
     def _inner(self, text: str) -> Markup:
         return self._sentence(text, _SENTENCES) or self._listed(text)
+
+    def _days(self, text: str) -> Markup:
+        """A day, the first and the last of several, or an age."""
+        if _ONE_DAY.fullmatch(text):
+            return escape(self._dated(text))
+        return self._sentence(text, _STATES) or _english(text)
 
     def _dated(self, text: str) -> str:
         """The days in a text; a number that stands alone is a year."""
