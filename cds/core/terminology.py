@@ -197,14 +197,11 @@ class Terminology:
     def _target_names_in(self, text: str) -> Mapping[str, Mark]:
         """The target diagnoses whose names stand in a text beside a known code: for review only.
 
-        An abbreviation is one only where it is written as such: who has pain in both arms, or in
-        BOTH ARMS, has no ARMS (alveolar rhabdomyosarcoma).
+        What is denied, or said of the family, is left out: the code says what the patient has. In a
+        text that is all in capitals, PAIN IN BOTH ARMS, no word is known as an abbreviation.
         """
-        phrases, abbreviations = self._target_phrases
-        sets = set(phrases.every(text))
-        as_written = frozenset(_AS_WRITTEN.findall(text))
-        if len(as_written) == 1 or not text.isupper():
-            sets.update(key for name, key in abbreviations if name in as_written)
+        said = _OTHERS_OR_NONE.sub(" ", text)
+        sets = self._target_phrases.every(said.lower() if said.isupper() else said)
         named = self._algebra.union(sets, _BY_NAME)
         return {concept: mark for concept, mark in named.items() if concept in self.targets}
 
@@ -221,13 +218,12 @@ class Terminology:
         return Phrases((name, key) for key, name in self.lists.condition_names)
 
     @cached_property
-    def _target_phrases(self) -> tuple[Phrases[str], Sequence[tuple[str, str]]]:
-        """The names of the target diagnoses' sets, and their abbreviations (name, set)."""
+    def _target_phrases(self) -> Phrases[str]:
+        """The names of the target diagnoses' sets; abbreviations in their capitals only."""
         concepts = [self.concepts[key] for key in self.targets]
         sets = {part for concept in concepts for part in (*concept.made_of, *concept.review)}
         names = [(name, key) for key, name in self.lists.condition_names if key in sets]
-        short = [pair for pair in names if pair[0].isupper() and _AS_WRITTEN.fullmatch(pair[0])]
-        return Phrases(pair for pair in names if pair not in short), short
+        return Phrases((f"={name}" if name.isupper() else name, key) for name, key in names)
 
     @cached_property
     def _procedure_phrases(self) -> Phrases[str]:
@@ -404,7 +400,12 @@ def _denied(drug: Drug, sure: Mapping[str, bool]) -> Drug:
 
 
 _BY_NAME = Mark(decides=False)
-_AS_WRITTEN = re.compile(r"\w+")
+_OTHERS_OR_NONE = re.compile(
+    r"\b(?:no|not|without|denies|negative for|absence of|(?:family (?:history|hx)|fhx?)(?: of)?"
+    r"|mother|father|brother|sister|sibling|parent)\b(?:[^\w.;,]+\w+){0,3}",
+    re.IGNORECASE,
+)
+"""Words that deny what follows them, or say it of somebody else, and what follows."""
 _SAYS_NOTHING = frozenset({(ICD_10_CM, "R69")})
 """Codes that say no more than that somebody is ill: what stands beside them says what it is."""
 _NOT_KNOWN = Coded(known=False, marks={})

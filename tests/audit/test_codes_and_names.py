@@ -163,8 +163,8 @@ TABLE: list[tuple[Any, ...]] = [
     ("a letter code of a bill is no cancer", D, "E03", "pass", ("condition", "text", "Type 2 diabetes mellitus (HCC)", NOW)),
     ("nor is a membrane", D, "E03", "pass", ("condition", "text", "Anti-GBM disease", NOW)),
     ("nor what is said to be none", D, "E03", "pass", ("condition", "text", "Non-cancerous lesion", NOW)),
-    ("the trial's own tumour is not another one", R, "E19", "pass", ("condition", "text", "横纹肌肉瘤", NOW)),
-    ("nor is the other's", D, "E03", "pass", ("condition", "text", "韧带样纤维瘤", NOW)),
+    ("a name alone does not say that it is the trial's own tumour", R, "E19", "review", ("condition", "text", "横纹肌肉瘤", NOW)),
+    ("a desmoid tumour is no malignancy", D, "E03", "pass", ("condition", "text", "韧带样纤维瘤", NOW)),
     # Short names that are words of English, or stand for something else
     *[("arms are no rhabdomyosarcoma: " + text, R, "I04a", "fail", ("without", "dx"), ("condition", "text", text)) for text in ("Eczema of both arms", "Burn of arms", "Pain in Arms", "ECZEMA OF BOTH ARMS", "WEAKNESS OF ARMS AND LEGS")],
     *[("the abbreviation is: " + text, R, "I04a", "review", ("without", "dx"), ("condition", "text", text)) for text in ("ARMS", "arms", "ARMS of the left leg", "Recurrent ARMS", "embryonal rms")],

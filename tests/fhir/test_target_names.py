@@ -115,6 +115,9 @@ def test_a_target_named_beside_an_unspecific_code_is_for_a_human(
         said("PAIN IN BOTH ARMS", (CM, "M79.601")),
         said("plantar fibromatosis", (CM, "M72.2")),
         said("cold", (CM, "J00")),
+        said("cold, no desmoid", (CM, "J00")),
+        said("Family history of rhabdomyosarcoma", (CM, "Z80.8")),
+        said("No evidence of desmoid tumour", (CM, "Z08")),
         said("soft tissue sarcoma", (CM, "C49.9")),
     ],
 )
