@@ -354,6 +354,7 @@ class GuardedSession(requests.Session):
             for piece in response.raw.stream(_PIECE, decode_content=True):
                 body += piece
                 self._count(len(piece), len(body))
+            self._count(0, len(body))  # what was cut off in its headers looks like an empty body
         except BaseException:
             response.close()  # the rest is not wanted, nor the connection that would bring it
             raise
