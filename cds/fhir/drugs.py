@@ -61,7 +61,11 @@ def identified(
 ) -> Identified:
     """Look an entry's drug up, wherever its names and codes stand."""
     concepts, forms = _described(entry, medications)
-    return _identified(tuple(concepts), tuple(forms), terminology)
+    unread = not concepts and entry.medication_reference is not None
+    return _identified(tuple(concepts), tuple(forms), terminology, _UNREAD if unread else _UNNAMED)
+
+
+_UNNAMED, _UNREAD = "a drug without a name", "a drug whose Medication could not be read"
 
 
 @lru_cache(maxsize=4096)  # charts say the same drug again and again: 25 µs each
@@ -69,8 +73,9 @@ def _identified(
     concepts: tuple[CodeableConcept, ...],
     forms: tuple[CodeableConcept, ...],
     terminology: Terminology,
+    unnamed: str,
 ) -> Identified:
-    display = shown(concepts, "a drug without a name")
+    display = shown(concepts, unnamed)
     by_code = [
         drug
         for coding in codings(concepts)

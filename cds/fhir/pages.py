@@ -122,7 +122,10 @@ def read_page(body: bytes, resource_type: str) -> Page:
     frame = _decoded(_frame, body)
     if frame is not None and frame.resource_type == "OperationOutcome":
         raise FhirFault(Why.OUTCOME)
-    if frame is None or (frame.resource_type, frame.type) != ("Bundle", "searchset"):
+    # A type left out is forgiven where something came; an empty Bundle must say what it answers.
+    if frame is None or frame.resource_type != "Bundle":
+        raise FhirFault(Why.NOT_FHIR)
+    if frame.type != "searchset" and not (frame.type is None and frame.entry):
         raise FhirFault(Why.NOT_FHIR)
     entries = [found for raw in frame.entry or () if (found := _decoded(_entry, raw)) is not None]
     resources = [(entry.resource, _mode(entry)) for entry in entries if entry.resource is not None]

@@ -623,6 +623,12 @@ def test_an_answer_that_does_not_show_that_it_is_whole_proves_nothing_absent(
     assert record.covered("Condition").state is came.state
 
 
+def test_a_list_that_came_without_its_bundle_s_type_is_forgiven(stack: ExitStack) -> None:
+    body = json.dumps(condition_answer(type=...)).encode()
+    (came,) = connected(stack, lambda peer, _: peer.sendall(answer(body))).fetch("p1", CONDITIONS)
+    assert came.state is Retrieval.COMPLETE
+
+
 @pytest.mark.parametrize(
     "fields",
     [
