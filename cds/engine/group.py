@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,14 +14,14 @@ from cds.engine.judgement import Asking, Judgement
 from cds.engine.once import answer_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import date
 
     from cds.core.facts import Facts
     from cds.core.when import Evaluation
 
 
-class AllOf(msgspec.Struct, frozen=True):
+class AllOf(msgspec.Struct, frozen=True, dict=True):
     """True when every part is; false as soon as one is false, however much is unknown."""
 
     of: tuple[Characteristic, ...]
@@ -33,8 +34,13 @@ class AllOf(msgspec.Struct, frozen=True):
         """The parts, in order."""
         return iter(self.of)
 
+    @cached_property
+    def asks(self) -> bool:
+        """Whether a question for a human stands in it."""
+        return any(map(_asks, self.of))
 
-class AnyOf(msgspec.Struct, frozen=True):
+
+class AnyOf(msgspec.Struct, frozen=True, dict=True):
     """True as soon as one part is, however much is unknown; false when every part is false."""
 
     of: tuple[Characteristic, ...]
@@ -46,6 +52,11 @@ class AnyOf(msgspec.Struct, frozen=True):
     def parts(self) -> Iterator[Characteristic]:
         """The parts, in order."""
         return iter(self.of)
+
+    @cached_property
+    def asks(self) -> bool:
+        """Whether a question for a human stands in it."""
+        return any(map(_asks, self.of))
 
 
 class Not(msgspec.Struct, frozen=True):
@@ -60,6 +71,12 @@ class Not(msgspec.Struct, frozen=True):
     def parts(self) -> Iterator[Characteristic]:
         """The one part."""
         yield self.of
+
+
+def _asks(form: Characteristic) -> bool:
+    if isinstance(form, AllOf | AnyOf):
+        return form.asks
+    return isinstance(form, Judgement) or any(map(_asks, form.parts()))
 
 
 def _negated(inner: Answer) -> Answer:
@@ -84,8 +101,10 @@ def _combine(form: AllOf | AnyOf, asking: Asking, facts: Facts, asked: Evaluatio
     deciding = [answer for answer in answers if answer.truth is decisive]
     if deciding:
         return _joined(decisive, deciding, changes_on=_last([a.changes_on for a in deciding]))
-    if any(answer.truth is Truth.UNKNOWN for answer in answers):
-        unknown = _unknown_parts(form, asking, facts, asked)
+    unknown = [answer for answer in answers if answer.truth is Truth.UNKNOWN]
+    if unknown:
+        if form.asks:
+            unknown = _unknown_parts(form, asking, facts, asked)
         settled = [a for a in answers if a.truth is not Truth.UNKNOWN and a.evidence]
         return _joined(Truth.UNKNOWN, [*unknown, *settled], changes_on=None)
     dates = [answer.changes_on for answer in answers if answer.changes_on is not None]
@@ -155,24 +174,27 @@ def _joined(truth: Truth, answers: Sequence[Answer], *, changes_on: date | None)
     if len(answers) == 1:
         only = answers[0]
         return Answer(truth, only.reason, only.evidence, only.gaps, changes_on)
-    reasons: dict[str, None] = {}
+    reasons = dict.fromkeys(answer.reason for answer in answers if answer.reason)
     evidence: dict[Evidence, None] = {}
     gaps: dict[Missing, None] = {}
     for answer in answers:
-        _add(answer.reason, reasons)
         for one in answer.evidence:
             evidence[one] = None
         for missing in answer.gaps:
             gaps[missing] = None
     if truth is not Truth.UNKNOWN:
         gaps = {}
-    return Answer(truth, "; ".join(reasons), tuple(evidence), tuple(gaps), changes_on)
+    said = "; ".join(_each_once(reasons))
+    return Answer(truth, said, tuple(evidence), tuple(gaps), changes_on)
 
 
-def _add(reason: str, reasons: dict[str, None]) -> None:
-    """Add a reason, unless it stands there in whole; what it holds in whole itself gives way."""
-    if not reason or any(f"; {reason}; " in f"; {one}; " for one in reasons):
-        return
-    for one in [one for one in reasons if f"; {one}; " in f"; {reason}; "]:
-        del reasons[one]
-    reasons[reason] = None
+def _each_once(reasons: Collection[str]) -> Collection[str]:
+    """The reasons without those that stand in whole in another one, which is made of several."""
+    longer = [f"; {one}; " for one in reasons if "; " in one]
+    if not longer:
+        return reasons
+    return [
+        one
+        for one in reasons
+        if not any(f"; {one}; " in other and len(other) > len(one) + 4 for other in longer)
+    ]

@@ -50,5 +50,7 @@ def day(when: When | None) -> str:
     """
     if when is None:
         return "no readable date"
-    parts = when.text.split("/")
-    return " to ".join(part[:10] if part[:4].isdecimal() else part for part in parts)
+    text = when.text
+    if text[4:5] in {"-", ""} and "/" not in text:
+        return text[:10]
+    return " to ".join(part[:10] if part[4:5] == "-" else part for part in text.split("/"))

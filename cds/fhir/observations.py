@@ -17,7 +17,7 @@ from cds.fhir import lazily
 from cds.fhir.dates import read_date, read_period
 from cds.fhir.lazily import UNREADABLE, Lost, there
 from cds.fhir.loose import concept_in
-from cds.fhir.resources import Entry, Observation, Reference, Valued
+from cds.fhir.resources import ABSENT, Entry, Observation, Reference, Valued
 from cds.fhir.retrieved import reference_of
 from cds.fhir.values import Value
 
@@ -206,15 +206,16 @@ class Results(LazyResults):
         if observation.status not in _COUNTS:
             status = observation.status or "status not stated"
             return Result(reference, when, value.display, skipped=status)
-        if _is_about_another(observation):
+        if observation.focus is not ABSENT and _is_about_another(observation):
             return Result(reference, when, value.display, skipped="not about the patient")
         if value.skipped is not None:
             return Result(reference, when, value.display, skipped=value.skipped)
         unusable = value.unusable
         if when is None and unusable is None:
             unusable = Gap.DATE
-        ranged = valued if there(valued.reference_range) else found.valued
-        ranges, has_high = self._reader.ranges(ranged, lab)
+        if valued is not found.valued and not there(valued.reference_range):
+            valued = found.valued
+        ranges, has_high = self._reader.ranges(valued, lab)
         return Result(
             reference,
             when,
