@@ -324,6 +324,7 @@ def _manifest(
             "evaluated": patients - deceased - refused,
             "deceased": deceased,
             "rejected_patients": refused,
+            "rejected_files": 0,  # a file that cannot be read to its end stops the job
             "resources": {kind: kinds[kind] for kind in sorted(kinds) if kind in READ_TYPES},
             "entries": dict(sorted(entries.items())),
         },
