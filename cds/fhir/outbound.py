@@ -272,7 +272,7 @@ class GuardedSession(requests.Session):
                 return answer
             pause = next(pauses, None)
             if wait is None or pause is None or max(wait, pause) >= self._deadline.left:
-                self._tell_breaker(answer, given)
+                self._tell_breaker(request, answer, given)
                 raise FhirFault(answer)
             self._over.wait(max(wait, pause))
 
@@ -385,12 +385,15 @@ class GuardedSession(requests.Session):
         # A connection that was kept alive may have been closed in the meantime: worth a new one.
         return Why.UNREACHABLE, 0.0
 
-    def _tell_breaker(self, why: Why, given: float) -> None:
+    def _tell_breaker(self, request: requests.PreparedRequest, why: Why, given: float) -> None:
         """Blame the server for what is its fault; `given` is the time that the last try had."""
         slow = why in {Why.TIMEOUT, Why.DEADLINE}
         spent = given - self._deadline.left
         if why in {Why.FAILED, Why.UNREACHABLE, Why.BUSY} or (slow and spent >= _FAIR_SECONDS):
-            self._breaker.failed(self._server)
+            # One chart may bring dozens of these at once: a server whose Medications alone are
+            # broken still has everybody's lists.
+            if not (request.url or "").startswith(f"{self._server}/Medication/"):
+                self._breaker.failed(self._server)
         elif not slow and why is not Why.PEER:
             self._breaker.succeeded(self._server)
 

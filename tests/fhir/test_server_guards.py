@@ -27,7 +27,7 @@ from cds.fhir.faults import FhirFault, Why
 from cds.fhir.outbound import Deadline, Limits, PooledAdapter
 from cds.fhir.pages import kept_types, read_page, takes_batches
 from cds.fhir.record import record_from_fetched
-from cds.fhir.search import Search, searches
+from cds.fhir.search import Search, reads_of, searches
 from cds.fhir.server import FhirConnection, FhirServers, fetch_missing
 from cds.web.fhir_endpoint import serving
 
@@ -532,6 +532,27 @@ def test_after_failures_in_a_row_a_server_is_paused_then_tried_once() -> None:
     assert breaker.allows("a")
     breaker.succeeded("a")
     assert breaker.allows("a")
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+def test_medications_that_cannot_be_read_do_not_pause_the_server(
+    stack: ExitStack, monkeypatch: pytest.MonkeyPatch, *, hangs: bool
+) -> None:
+    monkeypatch.setattr("cds.fhir.outbound._FAIR_SECONDS", 0.2)
+
+    def talk(peer: socket.socket, request: bytes) -> None:
+        if b"/Medication/" not in request:
+            peer.sendall(answer())
+        elif not hangs:
+            peer.sendall(answer(status="500 Internal Server Error"))
+
+    base = f"http://{stack.enter_context(listening(talk))}/fhir"
+    servers = FhirServers([(base, None)])
+    drugs = reads_of(f"Medication/m{number}" for number in range(8))
+    (came,) = fetch_missing(servers, base, None, "p1", drugs, Deadline.after(0.6))
+    assert came.why in {Why.TIMEOUT, Why.DEADLINE, Why.FAILED}
+    (came,) = fetch_missing(servers, base, None, "p2", CONDITIONS, Deadline.after(5))
+    assert came.state is Retrieval.COMPLETE
 
 
 @pytest.mark.parametrize(
