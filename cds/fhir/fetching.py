@@ -133,6 +133,7 @@ class Fetching:
         self._reads_left_out = False
         self._unfiltered: Reading | None = None
         self._waiting: deque[Reading] = deque()
+        self._reads_waiting: deque[Reading] = deque()
         self._under_way: dict[Future[None], tuple[Reading, ...]] = {}
 
     def run(self, deadline: Deadline, session: GuardedSession) -> list[Fetched]:
@@ -163,12 +164,29 @@ class Fetching:
 
     def _begin(self, pool: ThreadPoolExecutor, deadline: Deadline, session: GuardedSession) -> None:
         """Send what waits, as far as requests may be under way and there is time for an answer."""
-        while self._waiting and len(self._under_way) < self._servers.limits.parallel:
-            reading = self._waiting.popleft()
+        while len(self._under_way) < self._servers.limits.parallel:
+            reading = self._next()
+            if reading is None:
+                return
             if deadline.left < session.quickest:
                 reading.end(Why.NO_TIME)
             else:
                 self._submit(pool, self._step, reading)
+
+    def _next(self) -> Reading | None:
+        """What to send next: pages of lists before Medications, each of which is one entry's name.
+
+        While lists are under way Medications take half of the requests at most, so that slow ones
+        keep no list waiting.
+        """
+        if self._waiting:
+            return self._waiting.popleft()
+        if not self._reads_waiting:
+            return None
+        reads = sum(one.medication is not None for (one, *_) in self._under_way.values())
+        if reads < len(self._under_way) and reads >= self._servers.limits.parallel // 2:
+            return None
+        return self._reads_waiting.popleft()
 
     def _submit(
         self, pool: ThreadPoolExecutor, task: Callable[..., None], *readings: Reading
@@ -287,7 +305,7 @@ class Fetching:
             self._reads_left_out = True
             return
         self._reads[medication] = Reading(Search("Medication", covers="Medication"), medication)
-        self._waiting.append(self._reads[medication])
+        self._reads_waiting.append(self._reads[medication])
 
     def _answers(self) -> list[Fetched]:
         """The answers in order; one for all Observations in place of categories not known."""

@@ -23,8 +23,8 @@ from cds.engine.procedure import ProcedureDone
 from cds.fhir.facts import facts_from
 from cds.fhir.fetching import NOT_TOLD
 from cds.fhir.record import Record, merge, missing, record_from_fetched, unread_medications
-from cds.fhir.resources import Observation
-from cds.fhir.retrieved import Coverage, with_older
+from cds.fhir.resources import MedicationEntry, Observation
+from cds.fhir.retrieved import Coverage, reference_of, with_older
 from cds.fhir.search import FIRST, MEDICATION_TYPES, only_coded, reads_of, searches
 
 if TYPE_CHECKING:
@@ -80,11 +80,11 @@ def completed_chart(
 ) -> Record:
     """The record with what it lacks, as far as the server gives it.
 
-    The Patient and the Conditions come first; Medications that prefetched entries only refer to are
-    read with the rest. Where they rule out every trial's target diagnosis,
+    The Patient and the Conditions come first. Where they rule out every trial's target diagnosis,
     or there is no Patient to evaluate, nothing else is asked, and the record says so. With
     `near_days` only cards are wanted: nothing more is asked either for a trial that fails already
-    and will for longer than so many days.
+    and will for longer than so many days. Medications that prefetched entries only refer to are
+    read last, where a criterion on drugs is then open.
 
     Raises:
         UnusableInput: an answer is no FHIR R4.
@@ -100,8 +100,34 @@ def completed_chart(
         return msgspec.structs.replace(record, coverage=coverage)
     wanted = searches(rest, recent=need.recent, suffices=True)
     wanted.sort(key=need.rank)
-    record = _with(record, fetch, [*wanted, *reads_of(products)])
-    return _with_older(record, fetch, need.labs, content, asked)
+    record = _with(record, fetch, wanted)
+    record = _with_older(record, fetch, need.labs, content, asked)
+    if wanted and products:  # the lists may have brought them, or settled what waits for them
+        products = [one for one in unread_medications(record) if one in products]
+        need = needed(record, content, asked, near_days) if products else need
+    if not products or need.waiting.keys().isdisjoint(_LISTS):
+        return record
+    return _with(record, fetch, reads_of(_nameless_first(products, record, content, asked)))
+
+
+def _nameless_first(
+    products: Sequence[str], record: Record, content: Content, asked: Evaluation
+) -> list[str]:
+    """Medications in the order of their use: a drug that is known by its name needs none.
+
+    Not all may come: their number is bounded, and so is the time.
+    """
+    facts = facts_from(record, content.terminology, asked.zone, content.units)
+    unknown = {one.reference for one in facts.unrecognised_drugs}
+    nameless = {
+        entry.resource.medication_reference.reference
+        for kind in MEDICATION_TYPES
+        for entry in record.entries.get(kind, ())
+        if isinstance(entry.resource, MedicationEntry)
+        and entry.resource.medication_reference is not None
+        and reference_of(entry) in unknown
+    }
+    return sorted(products, key=lambda one: one not in nameless)
 
 
 def _with_older(

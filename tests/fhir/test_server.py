@@ -9,11 +9,12 @@ from datetime import date
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from cds.core.facts import Retrieval
 from cds.fhir.faults import Why
 from cds.fhir.outbound import Deadline, Limits
-from cds.fhir.search import CATEGORIES, Fetched, Search, searches
+from cds.fhir.search import CATEGORIES, Fetched, Search, reads_of, searches
 from cds.fhir.server import FhirServers, fetch_missing
 from cds.web.fhir_endpoint import Faults, Logged, Store, create_fhir_app, endpoint_of, serving
 
@@ -396,6 +397,45 @@ def test_reads_of_medications_are_bounded(stack: ExitStack) -> None:
         Why.TOO_MANY_REQUESTS,
     )
     assert len(came["Medication"].bodies) == 2
+
+
+def test_pages_of_lists_come_before_medications_that_are_read(stack: ExitStack) -> None:
+    server = Server(stack, max_count=2)
+    store = endpoint_of(server.app).store
+    for number in range(20):
+        store.put({"resourceType": "Medication", "id": f"m{number}", "code": {"text": "d"}})
+    wanted = [*LABS, *reads_of(f"Medication/m{number}" for number in range(20))]
+    came = server.fetch(wanted, servers=server.servers(parallel=1))
+    assert came["Observation:laboratory"].state is COMPLETE
+    assert len(came["Medication"].bodies) == 20
+    asked = ["Medication/" in one.path for one in server.log]
+    assert asked == sorted(asked)
+
+
+def test_medications_that_hang_leave_half_of_the_requests_to_the_lists(stack: ExitStack) -> None:
+    app = Flask("hanging")
+    wanted = [*searches({"Procedure"}), *reads_of(f"Medication/m{n}" for n in range(20))]
+    under_way: list[int] = []
+    hanging: list[str] = []
+
+    @app.get("/fhir/Medication/<key>")
+    def medication(key: str) -> tuple[str, int]:
+        hanging.append(key)
+        time.sleep(0.3)
+        hanging.remove(key)
+        return "{}", 404
+
+    @app.get("/fhir/Procedure")
+    def procedure() -> Json:
+        time.sleep(0.1)
+        under_way.append(len(hanging))
+        return {"resourceType": "Bundle", "type": "searchset", "total": 0}
+
+    base = f"{stack.enter_context(serving(app))}/fhir"
+    servers = FhirServers([(base, None)], limits=Limits(parallel=4))
+    came = fetch_missing(servers, base, None, "p1", wanted, Deadline.after(10))
+    assert came[0].state is COMPLETE
+    assert under_way == [2]
 
 
 def test_included_medications_are_not_read_again(stack: ExitStack) -> None:

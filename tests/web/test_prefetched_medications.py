@@ -110,7 +110,7 @@ class Hospital:
             request |= {"fhirServer": base} if server else {}
             answer = app.test_client().post(f"/cds-services/{SERVICE}", json=request)
         assert answer.status_code == 200, answer.get_data(as_text=True)
-        self.asked = sorted(one.path.removeprefix("/fhir/") for one in log)
+        self.asked = [one.path.removeprefix("/fhir/") for one in log]
         found: Json = answer.get_json()
         for card in found["cards"]:
             assessment: Json = card["extension"]["org.trial-cds.assessment"]
@@ -159,12 +159,36 @@ def test_nothing_is_read_where_no_trial_is_about_the_patient(hospital: Hospital)
     assert hospital.asked == []
 
 
-def test_a_drug_is_read_in_the_same_round_as_what_was_not_prefetched(hospital: Hospital) -> None:
+def test_a_drug_is_read_after_the_lists_that_were_not_prefetched(hospital: Hospital) -> None:
     orders = chart("desmoid-ready", ordered("desmoid-ready", reference="Medication/m9"))
     del orders["procedures"]
     found = hospital.fire(orders, TRIAL_CDS_SHOW_ALL="yes")
-    assert "Medication/m9" in hospital.asked
     assert "Procedure" in hospital.asked
+    assert hospital.asked[-1] == "Medication/m9"
+    assert statuses(found)["E28a"] == "fail"
+
+
+@pytest.mark.parametrize("missing", ["labs", "medstmt"])
+def test_no_drug_is_read_that_is_known_by_its_name_where_none_is_open(
+    hospital: Hospital, missing: str
+) -> None:
+    named = ordered("desmoid-ready", reference="Medication/m9", display="paracetamol")
+    orders = chart("desmoid-ready", named)
+    del orders[missing]
+    found = hospital.fire(orders, TRIAL_CDS_SHOW_ALL="yes")
+    assert hospital.asked
+    assert not [one for one in hospital.asked if one.startswith("Medication/")]
+    assert statuses(found)["E28a"] == "pass"
+
+
+def test_drugs_that_nobody_knows_by_name_are_read_first(hospital: Hospital) -> None:
+    named = [
+        ordered("desmoid-ready", n, reference=f"Medication/x{n}", display="paracetamol")
+        for n in range(45)
+    ]
+    nameless = ordered("desmoid-ready", 99, reference="Medication/m9")
+    found = hospital.fire(chart("desmoid-ready", *named, nameless), TRIAL_CDS_SHOW_ALL="yes")
+    assert "Medication/m9" in hospital.asked[:8]
     assert statuses(found)["E28a"] == "fail"
 
 
