@@ -53,9 +53,21 @@ _COVERS = {
     "procedures": "Procedure",
 }
 _HARMLESS = frozenset(
-    {"_count", "_format", "_include", "_pretty", "_revinclude", "_sort", "_total"}
+    {"_", "_count", "_format", "_include", "_pretty", "_revinclude", "_sort", "_total"}
 )
-"""Parameters that leave no entry out, and nothing of an entry."""
+"""Parameters that leave no entry out, and nothing of an entry; `_` keeps caches from answering."""
+_HARMLESS_SO = frozenset(
+    {
+        ("_getpagesoffset", "0"),
+        ("_offset", "0"),
+        ("_page", "1"),
+        ("_skip", "0"),
+        ("_summary", "data"),
+        ("_summary", "false"),
+        ("page", "1"),
+    }
+)
+"""The same of parameters with one value: first pages, and entries without their narrative alone."""
 _WHOSE = frozenset({"patient", "subject"})
 _COMPARTMENT = re.compile(r"(?:.*/)?Patient/(?P<id>[^/]+)/.*", re.DOTALL)
 _FILTERED = Coverage(Retrieval.CUT_OFF, "the list sent is a filtered one", again=True)
@@ -87,7 +99,8 @@ class _Asked(NamedTuple):
         path, _, query = (url or "").partition("#")[0].partition("?")
         inside = _COMPARTMENT.fullmatch(path)
         patient = None if inside is None else inside["id"]
-        return cls(searched_type(path), patient, tuple(parse_qsl(query)))
+        # What is said twice asks for nothing more than what is said once.
+        return cls(searched_type(path), patient, tuple(dict.fromkeys(parse_qsl(query))))
 
     def categories(self) -> set[str] | None:
         """Which Observation categories were asked for; None for all of them."""
@@ -125,7 +138,7 @@ class _Asked(NamedTuple):
             return modifier not in {"", "Patient"}
         if self.kind == "Observation" and name == "category":
             return False
-        return (name, value) != ("_summary", "false")
+        return (name, value) not in _HARMLESS_SO
 
 
 def claims_of_nothing(key: str) -> dict[str, Coverage]:

@@ -130,6 +130,13 @@ def test_a_list_that_holds_something_else_than_its_address_says_is_not_complete(
         "Condition?patient=p0,p1",
         "Condition",
         "Condition?patient=p1&clinical-status=",
+        "Condition?patient=p1&_count=200&_page=1",
+        "Condition?patient=p1&_offset=0",
+        "Condition?patient=p1&_skip=0",
+        "Condition?patient=p1&_getpagesoffset=0",
+        "Condition?patient=p1&page=1",
+        "Condition?patient=p1&_=1763",
+        "Condition?patient=p1&_summary=data",
     ],
 )
 def test_a_search_for_all_of_this_patient_is_complete(asked: str) -> None:
@@ -154,6 +161,14 @@ def test_a_search_for_all_of_this_patient_is_complete(asked: str) -> None:
         "_elements=id",
         "_count=0",
         "_offset=20",
+        "_offset=1",
+        "_page=2",
+        "_page=0",
+        "_skip=1",
+        "page=2",
+        "page:not=1",
+        "_getpagesoffset=20",
+        "_getpages=abc",
         "_contained=true",
         "patient:not=p2",
         "subject.name=x",
@@ -207,6 +222,12 @@ def test_what_was_asked_of_another_patient_says_nothing_of_this_one(asked: str) 
 def test_a_category_that_is_excluded_or_narrowed_is_not_complete(more: str) -> None:
     sent = bundle(asked=f"Observation?patient=p1&{more}")
     assert state("Observation:laboratory", labs=sent) is not DONE
+
+
+def test_a_category_that_is_named_twice_is_one() -> None:
+    asked = "Observation?patient=p1&category=laboratory&category=laboratory"
+    for key in ("labs", "results"):
+        assert state("Observation:laboratory", **{key: bundle(asked=asked)}) is DONE
 
 
 @pytest.mark.parametrize(
