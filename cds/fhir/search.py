@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -27,7 +26,35 @@ NARROWING = ("date", "combo-code")
 """The search parameters for Observation without which a list cannot be asked for in part."""
 _ZONES = timedelta(days=2)
 _LONGEST_LIST = 1_500
-_TYPE = re.compile(r"([A-Z][a-z]+)+")
+_WORDS_TYPES = """
+Account ActivityDefinition AdverseEvent AllergyIntolerance Appointment AppointmentResponse
+AuditEvent Basic Binary BiologicallyDerivedProduct BodyStructure Bundle CapabilityStatement CarePlan
+CareTeam CatalogEntry ChargeItem ChargeItemDefinition Claim ClaimResponse ClinicalImpression
+CodeSystem Communication CommunicationRequest CompartmentDefinition Composition ConceptMap Condition
+Consent Contract Coverage CoverageEligibilityRequest CoverageEligibilityResponse DetectedIssue
+Device DeviceDefinition DeviceMetric DeviceRequest DeviceUseStatement DiagnosticReport
+DocumentManifest DocumentReference EffectEvidenceSynthesis Encounter Endpoint EnrollmentRequest
+EnrollmentResponse EpisodeOfCare EventDefinition Evidence EvidenceVariable ExampleScenario
+ExplanationOfBenefit FamilyMemberHistory Flag Goal GraphDefinition Group GuidanceResponse
+HealthcareService ImagingStudy Immunization ImmunizationEvaluation ImmunizationRecommendation
+ImplementationGuide InsurancePlan Invoice Library Linkage List Location Measure MeasureReport Media
+Medication MedicationAdministration MedicationDispense MedicationKnowledge MedicationRequest
+MedicationStatement MedicinalProduct MedicinalProductAuthorization MedicinalProductContraindication
+MedicinalProductIndication MedicinalProductIngredient MedicinalProductInteraction
+MedicinalProductManufactured MedicinalProductPackaged MedicinalProductPharmaceutical
+MedicinalProductUndesirableEffect MessageDefinition MessageHeader MolecularSequence NamingSystem
+NutritionOrder Observation ObservationDefinition OperationDefinition OperationOutcome Organization
+OrganizationAffiliation Parameters Patient PaymentNotice PaymentReconciliation Person PlanDefinition
+Practitioner PractitionerRole Procedure Provenance Questionnaire QuestionnaireResponse RelatedPerson
+RequestGroup ResearchDefinition ResearchElementDefinition ResearchStudy ResearchSubject
+RiskAssessment RiskEvidenceSynthesis Schedule SearchParameter ServiceRequest Slot Specimen
+SpecimenDefinition StructureDefinition StructureMap Subscription Substance SubstanceNucleicAcid
+SubstancePolymer SubstanceProtein SubstanceReferenceInformation SubstanceSourceMaterial
+SubstanceSpecification SupplyDelivery SupplyRequest Task TerminologyCapabilities TestReport
+TestScript ValueSet VerificationResult VisionPrescription
+"""
+_TYPES = frozenset(_WORDS_TYPES.split())
+"""The resource types of FHIR R4."""
 FIRST = ("Patient", "Condition")
 """What decides whether anything else needs to be asked."""
 
@@ -125,9 +152,12 @@ class Progress:
 
 
 def searched_type(path: str) -> str:
-    """The resource type that a search's address (without its parameters) names; '' for none."""
+    """The resource type that a search's address (without its parameters) names; '' for none.
+
+    A base may end in any word ("/Fhir"). A Bundle holds the list and is not what was asked for.
+    """
     name = path.rstrip("/").removesuffix("/_search").rpartition("/")[2]
-    return name if _TYPE.fullmatch(name) else ""
+    return name if name in _TYPES and name != "Bundle" else ""
 
 
 def searches(

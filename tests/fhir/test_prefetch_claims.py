@@ -114,6 +114,13 @@ def test_a_list_that_holds_something_else_than_its_address_says_is_not_complete(
     assert state("Condition", conditions=sent) is CUT
 
 
+@pytest.mark.parametrize("asked", ["Fhir", "Prod", "Search/", "Bundle", "Bundle?_count=20"])
+def test_an_address_that_ends_in_no_type_leaves_it_to_the_key(asked: str) -> None:
+    assert state("Procedure", procedures=bundle(entry("Procedure"), asked=asked)) is DONE
+    assert state("Procedure", procedures=bundle(asked=asked)) is DONE
+    assert state("Procedure", surgeries=bundle(entry("Procedure"), asked=asked)) is DONE
+
+
 # What was asked for
 
 

@@ -658,6 +658,9 @@ def test_a_list_that_came_without_its_bundle_s_type_is_forgiven(stack: ExitStack
         {"total": None, "link": []},
         {"link": [{"relation": "self", "url": "http://x/fhir/Condition/_search?patient=p1"}]},
         {"link": [{"relation": "self"}, {"url": NEXT}]},
+        {"link": [{"relation": "self", "url": "http://x/Fhir?_getpages=a"}]},
+        {"link": [{"relation": "self", "url": "http://x/Prod"}]},
+        {"link": [{"relation": "self", "url": "http://x/fhir/Bundle"}]},
     ],
 )
 def test_an_answer_without_a_total_or_links_can_be_whole(
