@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 import msgspec
 from msgspec import Raw
@@ -79,7 +79,7 @@ _UNTOLD = Coverage(
 )
 _SINCE = re.compile(r"g[et](?P<day>\d{4}-\d\d-\d\d)(T.*)?", re.DOTALL)
 _OUTCOME = Coverage(Retrieval.NOT_RETRIEVED, "the EHR could not read it", again=True)
-_OF_EVERYTHING = frozenset({"collection", "document"})
+_OF_EVERYTHING = frozenset({"batch", "collection", "document", "transaction"})
 """Bundles that are no answer to a search, so that nothing in them came along with something."""
 
 
@@ -87,11 +87,13 @@ class _Asked(NamedTuple):
     """What a Bundle's own address says was asked.
 
     `kind`: the type, '' where it names none. `params` in their order, a name with its modifier.
+    `everything`: all of a patient's compartment, so that nothing came along with something.
     """
 
     kind: str
     patient: str | None
     params: tuple[tuple[str, str], ...]
+    everything: bool
 
     @classmethod
     def by(cls, url: str | None) -> _Asked:
@@ -100,7 +102,9 @@ class _Asked(NamedTuple):
         inside = _COMPARTMENT.fullmatch(path)
         patient = None if inside is None else inside["id"]
         # What is said twice asks for nothing more than what is said once.
-        return cls(searched_type(path), patient, tuple(dict.fromkeys(parse_qsl(query))))
+        params = tuple(dict.fromkeys(parse_qsl(query)))
+        everything = patient is not None and unquote(path).endswith("/$everything")
+        return cls(searched_type(path), patient, params, everything)
 
     def categories(self) -> set[str] | None:
         """Which Observation categories were asked for; None for all of them."""
@@ -164,7 +168,7 @@ def claims_of(
     asked = _Asked.by(document.self_url)
     read = asked.read(patient_id)
     if not asked.kind:
-        claims = _told_by_content(key, said, unsaid, sent)
+        claims = _told_by_content(key, said, unsaid, sent, everything=asked.everything)
     elif asked.kind not in KINDS.values():
         claims = {}
     elif (said | unsaid) - {asked.kind} and asked.kind not in said | unsaid:
@@ -179,7 +183,7 @@ def claims_of(
 
 
 def _told_by_content(
-    key: str, said: set[str], unsaid: set[str], sent: Raw | Whole
+    key: str, said: set[str], unsaid: set[str], sent: Raw | Whole, *, everything: bool
 ) -> dict[str, Coverage]:
     """The claims of a Bundle whose address does not say what was asked.
 
@@ -190,7 +194,7 @@ def _told_by_content(
     if known is not None and (not kinds or known.partition(":")[0] in kinds):
         return {known: COMPLETE}
     told = _told(sent) if len(kinds) > 1 or "Observation" in kinds else _Told()
-    certain = len(kinds) == 1 or told.type in _OF_EVERYTHING
+    certain = len(kinds) == 1 or everything or told.type in _OF_EVERYTHING
     claims = {kind: COMPLETE if certain or kind in said else _UNTOLD for kind in kinds}
     if "Observation" in claims:
         covered = claims.pop("Observation")

@@ -103,6 +103,41 @@ def test_of_several_types_nobody_knows_which_were_asked_for_unless_it_is_said() 
     assert state("MedicationStatement", drugs=bundle(said[0], both[1])) is CUT
 
 
+WHOLE = (
+    entry("Condition"),
+    entry("MedicationStatement"),
+    observation("laboratory"),
+)
+OF_WHOLE = ("Condition", "MedicationStatement", "Observation:laboratory")
+
+
+@pytest.mark.parametrize("kind", ["collection", "document", "transaction", "batch"])
+def test_a_bundle_that_answers_no_search_holds_nothing_that_came_along(kind: str) -> None:
+    states = prefetched(chart=bundle(*WHOLE, type=kind)).retrieval()
+    assert [states[one] for one in OF_WHOLE] == [DONE] * 3
+
+
+@pytest.mark.parametrize("name", ["$everything", "%24everything", "$everything?_count=500"])
+def test_everything_of_this_patient_holds_nothing_that_came_along(name: str) -> None:
+    states = prefetched(chart=bundle(*WHOLE, asked=f"Patient/p1/{name}")).retrieval()
+    assert [states[one] for one in OF_WHOLE] == [DONE] * 3
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "Patient/p2/$everything",
+        "Patient/$everything?_id=p1",
+        "Patient/p1/$everything?_since=2026-01-01",
+        "Patient/p1/$everything?_type=Condition,Observation",
+        "Encounter/p1/$everything",
+    ],
+)
+def test_everything_of_another_or_less_than_everything_is_not_whole(asked: str) -> None:
+    states = prefetched(chart=bundle(*WHOLE, asked=asked)).retrieval()
+    assert [states[one] for one in OF_WHOLE] == [CUT] * 3
+
+
 def test_a_list_of_another_search_makes_none_of_what_lies_in_it() -> None:
     sent = bundle(entry("Condition"), asked="Encounter?patient=p1&_include=Encounter:diagnosis")
     assert state("Condition", x=sent) is NONE
