@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _MATCH = (None, "match")
 _TRUNCATED = "the list goes on after what was sent"
-_OTHERS_ONLY = "every entry that came is another patient's"
+_OTHERS_ONLY = "no entry that came is this patient's"
 _SEARCH_ERROR = "the server reported an error"
 _WORDS_PARTIAL_ISSUES = """
 incomplete suppressed forbidden security login expired unknown throttled timeout transient too-
@@ -286,23 +286,31 @@ def _own_entries(
     for kind, runs in found.by_kind.items():
         own: list[Entry] = []
         mine: dict[int, bool] = {}
+        theirs: set[int] = set()
         for run in runs:
-            of_run = _own_of(run, kind, subjects, found)
+            of_run, has_others = _own_of(run, kind, subjects, found)
             own += of_run
             mine[id(run.claims)] = mine.get(id(run.claims), False) or bool(of_run)
+            if has_others:
+                theirs.add(id(run.claims))
         for run in runs:
-            # Somebody else's list in the place of this patient's shows nothing of theirs.
-            if asked_for and not mine[id(run.claims)]:
+            # Somebody else's list in the place of this patient's shows nothing of theirs; one that
+            # does not say whose it is may still be the right one.
+            if asked_for and not mine[id(run.claims)] and id(run.claims) in theirs:
                 run.claims.cut_off(_OTHERS_ONLY, kind)
         entries[kind] = newest(own)
     return entries
 
 
-def _own_of(run: _Run, kind: str, subjects: Subjects, found: _Sorted) -> Sequence[Entry]:
+def _own_of(
+    run: _Run, kind: str, subjects: Subjects, found: _Sorted
+) -> tuple[Sequence[Entry], bool]:
+    """The entries that are this patient's, and whether others are another's."""
     # The entries of a list name one subject, as a rule: looked at once, it speaks for all of them.
     named = {entry.resource.subject for entry in run.entries}  # type: ignore[union-attr]
-    if all(subjects.owner(subject) is Owner.THIS_PATIENT for subject in named):
-        return run.entries
+    owners = {subjects.owner(subject) for subject in named}
+    if owners <= {Owner.THIS_PATIENT}:
+        return run.entries, False
     own: list[Entry] = []
     for entry in run.entries:
         owner = subjects.owner(entry.resource.subject)  # type: ignore[union-attr]
@@ -314,4 +322,4 @@ def _own_of(run: _Run, kind: str, subjects: Subjects, found: _Sorted) -> Sequenc
             says = "it does not say whose it is and was not used"
             found.problems.append(Problem("not-read", reference_of(entry), says))
             run.claims.lose("an entry does not say whose it is", kind)
-    return own
+    return own, Owner.ANOTHER in owners

@@ -523,6 +523,15 @@ def test_a_list_of_another_patient_alone_shows_nothing_of_this_one() -> None:
     assert prefetched(conditions=bundle()).covered("Condition").state is DONE
 
 
+def test_entries_that_do_not_say_whose_they_are_are_not_called_another_patients() -> None:
+    nobodys = {name: value for name, value in CONDITION.items() if name != "subject"}
+    record = prefetched(conditions=bundle(nobodys, nobodys | {"id": "c3"}))
+    covered = record.covered("Condition")
+    assert (covered.state, covered.why) == (PART, "an entry does not say whose it is")
+    assert "other-patient" not in kinds(record)
+    assert prefetched(conditions=bundle(nobodys, THEIRS)).covered("Condition").state is CUT
+
+
 def test_another_list_of_the_type_makes_up_for_it() -> None:
     record = prefetched(conditions=bundle(CONDITION), encounter=bundle(THEIRS))
     assert record.covered("Condition").state is DONE
