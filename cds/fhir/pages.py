@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from cds.fhir.faults import FhirFault, Why
-from cds.fhir.search import searched_type
+from cds.fhir.search import MEDICATION_TYPES, searched_type
 
 # Issue types that mean, even as a warning, that something may have been withheld.
 _WITHHELD = frozenset(
@@ -34,6 +34,7 @@ _WITHHELD = frozenset(
     }
 )
 _HARMLESS = frozenset({"warning", "information", "success"})
+_LISTS = ("Condition", "Observation", "Procedure", *MEDICATION_TYPES)
 
 
 class _Resource(msgspec.Struct):
@@ -122,17 +123,18 @@ def read_page(body: bytes, resource_type: str) -> Page:
     frame = _decoded(_frame, body)
     if frame is not None and frame.resource_type == "OperationOutcome":
         raise FhirFault(Why.OUTCOME)
-    # A type left out is forgiven where something came; an empty Bundle must say what it answers.
+    # A type left out is forgiven where something came, or is counted as nothing: an empty Bundle
+    # must say in one way or the other that it answers.
     if frame is None or frame.resource_type != "Bundle":
         raise FhirFault(Why.NOT_FHIR)
-    if frame.type != "searchset" and not (frame.type is None and frame.entry):
+    total = _total(frame.total)
+    if frame.type != "searchset" and not (frame.type is None and (frame.entry or total == 0)):
         raise FhirFault(Why.NOT_FHIR)
     entries = [found for raw in frame.entry or () if (found := _decoded(_entry, raw)) is not None]
     resources = [(entry.resource, _mode(entry)) for entry in entries if entry.resource is not None]
     matches = [
         one for one, mode in resources if one.resource_type == resource_type and mode != "include"
     ]
-    total = _total(frame.total)
     next_url = _next_url(frame.link)
     return Page(
         ids=tuple(one.id if isinstance(one.id, str) else "" for one in matches),
@@ -150,17 +152,29 @@ def read_page(body: bytes, resource_type: str) -> Page:
             if one.resource_type == "Medication" and isinstance(one.id, str)
         ),
         strange=_is_strange(frame.link, resource_type)
-        or any(_is_other(one, mode, resource_type) for one, mode in resources),
+        or any(_is_other(one, mode, resource_type, bool(matches)) for one, mode in resources),
         unclear=(total is None and frame.total is not None)
         or (next_url is None and _may_go_on(frame.link)),
     )
 
 
-def _is_other(resource: _Resource, mode: object, searched: str) -> bool:
-    """Whether an entry is a match of another type; servers leave the mode of includes out."""
+def _is_other(
+    resource: _Resource,
+    mode: object,
+    searched: str,
+    has_matches: bool,  # noqa: FBT001 - of the page
+) -> bool:
+    """Whether an entry is a match of another type.
+
+    Servers leave the mode of includes out: beside matches only what would be a list of its own is
+    taken for one then.
+    """
     # Tuples, because what stands there may be of any JSON type.
     fitting = (searched, "OperationOutcome", "Medication", "ResearchStudy")
-    return mode not in ("include", "outcome") and resource.resource_type not in fitting
+    if mode in ("include", "outcome") or resource.resource_type in fitting:
+        return False
+    harmless = isinstance(resource.resource_type, str) and resource.resource_type not in _LISTS
+    return mode is not None or not has_matches or not harmless
 
 
 def _is_strange(links: object, searched: str) -> bool:

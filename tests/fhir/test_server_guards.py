@@ -615,6 +615,24 @@ def condition_answer(**fields: Any) -> dict[str, Any]:
         ({"total": [1]}, Why.UNCLEAR),
         ({"entry": [{"resource": {"resourceType": "Observation"}}]}, Why.STRANGE),
         ({"entry": [{"resource": {"resourceType": "Encounter"}}], "total": 1}, Why.STRANGE),
+        ({"entry": [{"resource": {"resourceType": "Patient"}}]}, Why.STRANGE),
+        (
+            {"entry": [{"resource": CONDITION}, {"resource": {"resourceType": "Observation"}}]},
+            Why.STRANGE,
+        ),
+        (
+            {
+                "entry": [
+                    {"resource": CONDITION},
+                    {"resource": {"resourceType": "Encounter"}, "search": {"mode": "match"}},
+                ]
+            },
+            Why.STRANGE,
+        ),
+        ({"entry": [{"resource": CONDITION}, {"resource": {"id": "x"}}]}, Why.STRANGE),
+        ({"entry": [], "type": ..., "total": False}, Why.NOT_FHIR),
+        ({"entry": [], "type": ..., "total": "0"}, Why.NOT_FHIR),
+        ({"entry": [], "type": ..., "total": 1}, Why.NOT_FHIR),
         (
             {
                 "entry": [],
@@ -658,6 +676,18 @@ def test_a_list_that_came_without_its_bundle_s_type_is_forgiven(stack: ExitStack
         {"total": None, "link": []},
         {"link": [{"relation": "self", "url": "http://x/fhir/Condition/_search?patient=p1"}]},
         {"link": [{"relation": "self"}, {"url": NEXT}]},
+        {"entry": ..., "type": ..., "total": 0},
+        {"entry": [], "type": ..., "total": 0},
+        {
+            "entry": [
+                {"resource": {"resourceType": "Patient", "id": "p1"}},
+                {"resource": CONDITION},
+                {"resource": {"resourceType": "Practitioner", "id": "d1"}},
+                {"resource": {"resourceType": "Provenance", "id": "v1"}},
+                {"resource": {"resourceType": "OperationOutcome", "issue": []}},
+            ],
+            "total": 1,
+        },
         {"link": [{"relation": "self", "url": "http://x/Fhir?_getpages=a"}]},
         {"link": [{"relation": "self", "url": "http://x/Prod"}]},
         {"link": [{"relation": "self", "url": "http://x/fhir/Bundle"}]},
