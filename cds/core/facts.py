@@ -119,7 +119,8 @@ class Condition(msgspec.Struct, frozen=True, gc=False):
     `doubtful`: verificationStatus is unconfirmed, provisional or differential. `event` is the
     onset, else the recorded date; None where there is none or it cannot be read. `ended` is the
     abatement (`ended_unreadable`: there is one that cannot be read). `concepts` are all concept
-    keys that any of its codes or names meets; of the `uncertain` ones no code decides.
+    keys that any of its codes or names meets; of the `uncertain` ones no code decides. `names`: of
+    an entry without a known code, what each name in its words stands for, each word used once.
     """
 
     reference: str
@@ -131,6 +132,7 @@ class Condition(msgspec.Struct, frozen=True, gc=False):
     ended_unreadable: bool = False
     concepts: frozenset[str] = frozenset()
     uncertain: frozenset[str] = frozenset()
+    names: tuple[frozenset[str], ...] = ()
 
     def over(self, end: int) -> Truth:
         """Whether it is over at the instant `end` (microseconds as in `When`).

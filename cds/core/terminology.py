@@ -190,9 +190,16 @@ class Terminology:
     def _condition_names_in(self, text: str) -> Mapping[str, Mark]:
         """The concepts whose condition names stand in a text: evidence for review only.
 
-        Negation is not read: "no DVT" is shown to the human who reviews.
+        Negation is not read: "no DVT" is shown to the human who reviews. What the family had is
+        not the patient's.
         """
-        return self._algebra.union(self._condition_phrases.every(text), _BY_NAME)
+        said = _FAMILYS.sub(" ", text)
+        return self._algebra.union(self._condition_phrases.every(said), _BY_NAME)
+
+    def condition_names_apart(self, text: str) -> list[frozenset[str]]:
+        """The concepts of each condition name in a text, each word used once, the longest first."""
+        found = self._condition_phrases.longest(_FAMILYS.sub(" ", text))
+        return [frozenset(self._algebra.union((name,), _BY_NAME)) for name in found]
 
     def _target_names_in(self, text: str) -> Mapping[str, Mark]:
         """The target diagnoses whose names stand in a text beside a known code: for review only.
@@ -400,6 +407,11 @@ def _denied(drug: Drug, sure: Mapping[str, bool]) -> Drug:
 
 
 _BY_NAME = Mark(decides=False)
+_FAMILYS = re.compile(
+    r"\bfamily (?:history|hx)(?: of)?(?:[^\w.;,]+\w+){1,5}|[\u3400-\u9fff]{1,12}家族史",
+    re.IGNORECASE,
+)
+"""What is said of the family."""
 _OTHERS_OR_NONE = re.compile(
     r"\b(?:no|not|without|denies|negative for|absence of|(?:family (?:history|hx)|fhx?)(?: of)?"
     r"|mother|father|brother|sister|sibling|parent)\b(?:[^\w.;,]+\w+){0,3}",

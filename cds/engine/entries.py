@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from cds.core.answer import Answer, Evidence, Gap, Missing
-from cds.core.facts import Retrieval
+from cds.core.facts import Condition, Retrieval
 from cds.core.truth import Truth
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from cds.core.facts import Condition, Facts, Procedure
+    from cds.core.facts import Facts, Procedure
     from cds.core.when import Evaluation, When
 
 
@@ -50,12 +50,17 @@ def is_excepted(entry: Condition | Procedure, excluding: Collection[str]) -> Tru
     """Whether an entry also meets one of some concepts, and so does not count.
 
     UNKNOWN where no code decides it: "breast cancer with metastases" names a metastasis, and is
-    more than that. Such words drop nothing, a human reads them.
+    more than that. Such words drop nothing, a human reads them, unless each name among them is one
+    of those concepts.
     """
     also = entry.concepts.intersection(excluding) if excluding else None
     if not also:
         return Truth.NOT_MET
-    return Truth.UNKNOWN if also <= entry.uncertain else Truth.MET
+    if not also <= entry.uncertain:
+        return Truth.MET
+    names = entry.names if isinstance(entry, Condition) else ()
+    only = bool(names) and not any(name.isdisjoint(excluding) for name in names)
+    return Truth.MET if only else Truth.UNKNOWN
 
 
 def conclude(

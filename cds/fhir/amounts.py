@@ -14,6 +14,8 @@ _AMOUNT = re.compile(
     re.ASCII,
 )
 _SIGNS = str.maketrans({"≤": "<=", "≥": ">=", "＜": "<", "＞": ">", "–": "-", "−": "-", "—": "-"})
+_FLAG = re.compile(r"(?<=\d)[*↑↓]+(?=\s|$)|\s*\((?:HH?|LL?)\)\s*$|\s*[↑↓]+\s*$")
+"""A laboratory's mark that a value is out of its range."""
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 _DETECTED = re.compile(r"\bdetect(?:ed|able)\b", re.IGNORECASE)
 _BELOW_DETECTION = re.compile(
@@ -35,7 +37,7 @@ class Amount(NamedTuple):
 
 def amount_in(text: str) -> Amount | None:
     """The amount that a text consists of; None where it is not one amount with its unit."""
-    match = _AMOUNT.fullmatch(text.translate(_SIGNS))
+    match = _AMOUNT.fullmatch(_FLAG.sub("", text).translate(_SIGNS))
     if match is None or (match["sign"] and match["high"]):
         return None
     unit = match["unit"].strip() or None

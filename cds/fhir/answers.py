@@ -138,14 +138,17 @@ _DOUBT = re.compile(
 )
 """Words beside an answer with which a text does not plainly say it, of this patient and now."""
 _EXPLAINED = re.compile(
-    r"[^.;]*\b(?:(?:does|do|can|should) not|cannot) (?:exclude|rule out|preclude|eliminate)\b[^.;]*"
+    r"(?:\ban? )?(?:\b(?:negative|non[\s-]?reactive) )?\b(?:results?|tests?|screens?)\b[^.;]*?"
+    r"\b(?:(?:does|do|can|should) not|cannot) (?:exclude|rule out|preclude|eliminate)\b[^.;]*"
 )
 """What laboratories print below negative results: what they do not prove."""
+_NO_AND_NOT = re.compile(r"^\s*no ?[,:-] ?(?=not?\b|non)")
 _SENTENCE = re.compile(r"[.;。；](?!\d)")
 _WHOLE: Mapping[str, Reading] = {
     "+": POSITIVE,
     "(+)": POSITIVE,
-    **dict.fromkeys(("-", "no", "none", "nil"), NEGATIVE),
+    **dict.fromkeys(("yes", "ja", "是"), POSITIVE),
+    **dict.fromkeys(("-", "(-)", "no", "none", "nil", "nein", "否"), NEGATIVE),
 }
 _DIGIT, _RATIO = re.compile(r"[\d+]"), re.compile(r"\+|\d[:.]\d")
 _DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b|\b\d{1,2}[./]\d{1,2}[./]\d{2,4}\b|\b\d\d?:\d\d\b")
@@ -160,10 +163,10 @@ _TRACE = re.compile(r"\btraces?\b|\btr\b|\+\s*/\s*-|±|\(\+\)")
 
 _NUMBER = r"(?P<n>\d|iv|i{1,3})(?![a-z\d_])(?![.,]\d|\s*%)"
 _FILLERS = (
-    r"(?:\s*(?:\b(?:performance|functional|status|score|scale|grade|class|ps|of|is)\b"
+    r"(?:\s*(?:\b(?:performance|functional|status|score|scale|grade|class|klasse|ps|of|is)\b"
     r"|评分|分级|[:=(\[-]))*"
 )
-_NAMED = re.compile(rf"\b(?:ecog|zubrod|who|nyha|ps){_FILLERS}\s*{_NUMBER}", re.ASCII)
+_NAMED = re.compile(rf"(?:\b(?:ecog|zubrod|who|nyha|ps)|心功能){_FILLERS}\s*{_NUMBER}", re.ASCII)
 _LEADING = re.compile(rf"{_NUMBER}", re.ASCII)
 _BARELY_NAMED = re.compile(
     rf"(?:functional |performance )?(?:grade|class|score|status){_FILLERS}\s*{_NUMBER}", re.ASCII
@@ -175,6 +178,8 @@ _ANOTHER = re.compile(
 )
 """What follows a score that is one of several, or a bound only."""
 _BOUND = re.compile(r"[<>≤≥~≈]")
+_PERCENT = re.compile(r"[<>≤≥~≈]?\s*\d+\s*%")
+"""Of the day: 'in bed more than 50 % of waking hours'."""
 _OTHER_SCALES = re.compile(r"\b(?:karnofsky|lansky|kps|lps)\b[^;,)]*")
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4}
 
@@ -228,6 +233,7 @@ def presence(text: str) -> Reading | str | None:
 
 def _answers_in(sentence: str) -> list[Reading | str | None]:
     """What a sentence answers: nothing, one thing, several, or None where it is not plain."""
+    sentence = _NO_AND_NOT.sub("", sentence)
     rest = _NEGATIVE.sub(" ", sentence)
     found: list[Reading | str | None] = []
     if rest != sentence:
@@ -267,7 +273,7 @@ def _of_grades(found: set[int], *, trace: bool) -> Reading:
 
 def score(text: str) -> Reading | None:
     """A score or class: 'ECOG 1', 'ECOG PS: 1', '1 - restricted …', 'NYHA II'; else None."""
-    said = folded(text)
+    said = _PERCENT.sub(" ", folded(text))
     if _BOUND.search(said) or _OPEN.search(said):
         return None
     if _OTHER_SCALES.search(said):

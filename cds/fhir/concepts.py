@@ -19,7 +19,7 @@ class Meant(NamedTuple):
     """What an entry's code means: the concepts that it meets, each with how.
 
     `display` is what a human would call it; `recognised`: we know what it is, of a concept or not.
-    Of the `uncertain` concepts no code decides.
+    Of the `uncertain` concepts no code decides. `names` as of a `Condition`.
     """
 
     display: str
@@ -27,12 +27,20 @@ class Meant(NamedTuple):
     concepts: frozenset[str]
     uncertain: frozenset[str]
     recognised: bool
+    names: tuple[frozenset[str], ...] = ()
 
     @classmethod
-    def of(cls, display: str, marks: Mapping[str, Mark], *, recognised: bool) -> Meant:
+    def of(
+        cls,
+        display: str,
+        marks: Mapping[str, Mark],
+        *,
+        recognised: bool,
+        names: tuple[frozenset[str], ...] = (),
+    ) -> Meant:
         """What these marks come to."""
         uncertain = frozenset(concept for concept, mark in marks.items() if not mark.decides)
-        return cls(display, marks, frozenset(marks), uncertain, recognised)
+        return cls(display, marks, frozenset(marks), uncertain, recognised, names)
 
 
 def codings(concepts: Iterable[CodeableConcept | None]) -> Iterator[Coding]:

@@ -28,6 +28,8 @@ _NO_FACT = frozenset({"refuted", "entered-in-error"})
 _CONFIRMED = frozenset({"confirmed"})
 _SNOMED = "SNOMED CT"
 _ANY_MALIGNANCY = "other_malignancy"
+_UNSPECIFIC = "soft_tissue_malignancy_unspecific"
+"""Words for a malignancy of soft tissue that do not say of which kind."""
 _BY_WORD = Mark(decides=False)
 
 Pairs = dict[str, list[tuple[Condition, Mark]]]
@@ -61,7 +63,19 @@ def _meant(code: CodeableConcept | None, terminology: Terminology) -> Meant:
     """What an entry says, by its codes, else by its words; a trial's target by its words too."""
     marks, recognised = _marks(code, terminology)
     display = shown((code,), "a condition without a name")
-    return Meant.of(display, marks, recognised=recognised)
+    names: tuple[frozenset[str], ...] = ()
+    if marks and not any(mark.decides for mark in marks.values()):
+        names = _names(code, terminology)
+    return Meant.of(display, marks, recognised=recognised, names=names)
+
+
+def _names(code: CodeableConcept | None, terminology: Terminology) -> tuple[frozenset[str], ...]:
+    """What each name in the words stands for; nothing where a code is known, or says no kind."""
+    for coding in codings((code,)):
+        if terminology.condition(coding.system or "", coding.code or "").known:
+            return ()
+    found = [name for text in texts((code,)) for name in terminology.condition_names_apart(text)]
+    return tuple(found) if not any(_UNSPECIFIC in name for name in found) else ()
 
 
 def _marks(
@@ -139,6 +153,7 @@ def _condition(  # noqa: PLR0913 - everything that is known of it
         ended_unreadable=ended_unreadable,
         concepts=meant.concepts,
         uncertain=meant.uncertain,
+        names=meant.names,
     )
 
 

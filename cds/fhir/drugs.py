@@ -84,7 +84,8 @@ def _identified(
     said = texts(concepts)
     by_name = [drug for text in said if (drug := terminology.drug_text(text)) is not None]
     groups: list[Drug] = []
-    if not any(drug.ingredients for drug in (*by_code, *by_name)):
+    named = any(drug.recognised for drug in by_name)
+    if not named and not any(drug.ingredients for drug in by_code):
         # Only a group of drugs is said: which of them it is, is for a human.
         groups = [
             drug

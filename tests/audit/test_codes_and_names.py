@@ -163,7 +163,11 @@ TABLE: list[tuple[Any, ...]] = [
     ("a letter code of a bill is no cancer", D, "E03", "pass", ("condition", "text", "Type 2 diabetes mellitus (HCC)", NOW)),
     ("nor is a membrane", D, "E03", "pass", ("condition", "text", "Anti-GBM disease", NOW)),
     ("nor what is said to be none", D, "E03", "pass", ("condition", "text", "Non-cancerous lesion", NOW)),
-    ("a name alone does not say that it is the trial's own tumour", R, "E19", "review", ("condition", "text", "横纹肌肉瘤", NOW)),
+    ("the name alone of the trial's own tumour is not another one", R, "E19", "pass", ("condition", "text", "横纹肌肉瘤", NOW)),
+    *[("the trial's own tumour in words: " + text, R, "E19", "pass", ("condition", "text", text, NOW)) for text in ("Embryonal rhabdomyosarcoma", "RMS", "Rhabdomyosarcoma in remission")],
+    *[("what a family had: " + text, D, "E03", "pass", ("condition", "text", text, NOW)) for text in ("Family history of breast cancer", "Family hx of breast CA", "乳腺癌家族史")],
+    ("what a family had is no target", R, "I04a", "fail", ("without", "dx"), ("condition", "text", "Family history of rhabdomyosarcoma")),
+    ("a stay for chemotherapy is no second malignancy", D, "E03", "pass", ("condition", "text", "恶性肿瘤维持性化疗", NOW)),
     ("a desmoid tumour is no malignancy", D, "E03", "pass", ("condition", "text", "韧带样纤维瘤", NOW)),
     # Short names that are words of English, or stand for something else
     *[("arms are no rhabdomyosarcoma: " + text, R, "I04a", "fail", ("without", "dx"), ("condition", "text", text)) for text in ("Eczema of both arms", "Burn of arms", "Pain in Arms", "ECZEMA OF BOTH ARMS", "WEAKNESS OF ARMS AND LEGS")],

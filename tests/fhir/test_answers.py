@@ -40,7 +40,10 @@ def test_a_plain_positive_is_positive(text: str) -> None:
     [
         "Negative", "neg", "Not detected", "non-reactive", "Undetectable", "None detected",
         "No HIV-1 or HIV-2 antibodies detected", "no evidence of HIV infection", "No", "none.",
-        "Nil", "absent", "Negative (no antibodies detected)", "Not detected. No further action.",
+        "Nil", "absent", "No, not pregnant", "No - not pregnant", "(-)", "否",
+        "Nonreactive: A negative result does not rule out acute infection",
+        "HIV NON REACTIVE - a negative result does not exclude early infection",
+        "Negative (no antibodies detected)", "Not detected. No further action.",
         "Negative. A negative result does not exclude recent infection.",
         "Not currently pregnant", "Pregnant: No", "Breastfeeding: No", "No longer breastfeeding",
         "阴性", "未检出", "HIV抗体：阴性（-）", "negativ", "nicht nachweisbar", "nicht reaktiv",
@@ -129,7 +132,10 @@ def test_a_grade_that_is_not_plain_is_none(text: str) -> None:
         ("ECOG Grade 2", 2), ("Grade 3", 3), ("0 - Stage IV sarcoma", 0), ("NYHA III", 3),
         ("0 (Stage III disease)", 0), ("ECOG 1 (KPS 80)", 1), ("KPS 80, ECOG 1", 1), ("PS 1", 1),
         ("ECOG评分2分", 2), ("Class II", 2), ("II", 2), ("NYHA functional class II", 2),
-        ("ECOG 2, previously 1", 2), ("WHO 0", 0), ("Zubrod 4", 4), ("ECOG (1)", 1),
+        ("2 - Symptomatic, <50% in bed during the day", 2), ("NYHA Klasse II", 2),
+        ("3 - Capable of only limited self-care; confined >50% of waking hours", 3),
+        ("心功能II级", 2), ("ECOG 2, previously 1", 2),
+        ("WHO 0", 0), ("Zubrod 4", 4), ("ECOG (1)", 1),
     ],
 )  # fmt: skip
 def test_a_plain_score_is_read(text: str, number: int) -> None:

@@ -636,3 +636,12 @@ def test_the_value_is_shown_as_received(result_of: ResultOf) -> None:
     assert result_of(ECOG, "ecog", valueString="ECOG 1").display == "ECOG 1"
     long = result_of(ECOG, "ecog", valueString="ECOG 1 " + "x" * 900)
     assert len(long.display) < 200
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("12.3 g/dL (L)", "123"), ("7.4* g/dL", "74"), ("7.4 g/dL ↓", "74")]
+)
+def test_a_mark_that_a_value_is_out_of_range_is_no_unit(
+    result_of: ResultOf, text: str, value: str
+) -> None:
+    assert bounds(result_of("718-7", "hemoglobin", valueString=text)) == (value, value)
