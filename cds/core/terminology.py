@@ -408,7 +408,7 @@ def _denied(drug: Drug, sure: Mapping[str, bool]) -> Drug:
 
 _BY_NAME = Mark(decides=False)
 _FAMILYS = re.compile(
-    r"\bfamily (?:history|hx)(?: of)?(?:[^\w.;,]+\w+){1,5}|[\u3400-\u9fff]{1,12}家族史",
+    r"\bfamily (?:history|hx)(?: of)?(?:[^\w.;,]+\w+){1,5}|[\u3400-\u9fff]{1,12}(?<!无)家族史",
     re.IGNORECASE,
 )
 """What is said of the family."""
