@@ -408,10 +408,12 @@ def _denied(drug: Drug, sure: Mapping[str, bool]) -> Drug:
 
 _BY_NAME = Mark(decides=False)
 _FAMILYS = re.compile(
-    r"\bfamily (?:history|hx)(?: of)?(?:[^\w.;,]+\w+){1,5}|[\u3400-\u9fff]{1,12}(?<!无)家族史",
+    r"\bfamily (?:history|hx)(?: of)?"
+    r"(?:[^\w.;,]+(?!(?:and|but|or|with|now|has|had|also)\b)\w+){1,5}"
+    r"|(?:(?![及和与伴并现])[\u3400-\u9fff]){1,12}(?<!无)家族史",
     re.IGNORECASE,
 )
-"""What is said of the family."""
+"""What is said of the family, up to a word with which something of the patient may begin."""
 _OTHERS_OR_NONE = re.compile(
     r"\b(?:no|not|without|denies|negative for|absence of|(?:family (?:history|hx)|fhx?)(?: of)?"
     r"|mother|father|brother|sister|sibling|parent)\b(?:[^\w.;,]+\w+){0,3}",

@@ -167,6 +167,7 @@ TABLE: list[tuple[Any, ...]] = [
     *[("the trial's own tumour in words: " + text, R, "E19", "pass", ("condition", "text", text, NOW)) for text in ("Embryonal rhabdomyosarcoma", "RMS", "Rhabdomyosarcoma in remission")],
     *[("what a family had: " + text, D, "E03", "pass", ("condition", "text", text, NOW)) for text in ("Family history of breast cancer", "Family hx of breast CA", "乳腺癌家族史")],
     ("what a family had is no target", R, "I04a", "fail", ("without", "dx"), ("condition", "text", "Family history of rhabdomyosarcoma")),
+    *[("what stands behind a family's may be the patient's: " + text, D, "E13a", "review", ("condition", "text", text, NOW)) for text in ("Family history of cancer and HIV infection", "Family history of cancer, HIV infection", "HIV感染及乳腺癌家族史")],
     ("a tumour that no family had is the patient's", R, "I04a", "review", ("without", "dx"), ("condition", "text", "横纹肌肉瘤无家族史")),
     ("a stay for chemotherapy is no second malignancy", D, "E03", "pass", ("condition", "text", "恶性肿瘤维持性化疗", NOW)),
     ("a desmoid tumour is no malignancy", D, "E03", "pass", ("condition", "text", "韧带样纤维瘤", NOW)),
